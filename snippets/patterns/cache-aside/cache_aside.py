@@ -1,0 +1,135 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["redis==8.1.0"]
+# ///
+"""Cache-aside: read users through Redis; to write, commit to the database, then delete the key."""
+
+import json
+import os
+import random
+import sqlite3
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, astuple, dataclass
+from typing import Any
+
+import redis
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.retry import Retry
+
+
+# --8<-- [start:connect]
+def connect(url: str) -> redis.Redis:
+    """Make the one client that the whole process shares. Times are in seconds."""
+    return redis.Redis.from_url(
+        url,
+        decode_responses=True,
+        socket_connect_timeout=0.5,
+        socket_timeout=0.5,
+        retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), retries=1),
+    )
+
+
+# --8<-- [end:connect]
+
+
+# --8<-- [start:model]
+TTL = 3600  # seconds; the longest a lost delete can leave a user stale
+MISSING_TTL = 60  # seconds; short, because a missing user may soon exist
+MISSING = "missing"  # not JSON, so no user can be mistaken for it
+
+
+@dataclass(frozen=True)
+class User:
+    """What goes into the cache: named fields, no secrets."""
+
+    id: str
+    name: str
+    email: str
+
+
+def user_key(user_id: str) -> str:
+    """The only key that this example reads, writes or deletes."""
+    return f"cache:user:{user_id}"
+
+
+def jitter(ttl: int) -> int:
+    """Spread expiries over ±10 %, so that keys written together do not expire together."""
+    return round(ttl * random.uniform(0.9, 1.1))
+
+
+# --8<-- [end:model]
+
+
+class Users:
+    def __init__(self, cache: redis.Redis, db: sqlite3.Connection) -> None:
+        self.cache = cache
+        self.db = db
+        self.stats: Counter[str] = Counter()
+
+    # --8<-- [start:read]
+    def get(self, user_id: str) -> User | None:
+        key = user_key(user_id)
+        cached = self.try_cache(self.cache.get, key)
+        if cached is not None:
+            return None if cached == MISSING else User(**json.loads(cached))
+
+        user = self.load(user_id)
+        value = MISSING if user is None else json.dumps(asdict(user), separators=(",", ":"))
+        ttl = MISSING_TTL if user is None else TTL
+        self.try_cache(self.cache.set, key, value, ex=jitter(ttl))
+        return user
+
+    def load(self, user_id: str) -> User | None:
+        self.stats["database reads"] += 1
+        row = self.db.execute("SELECT id, name, email FROM users WHERE id = ?", (user_id,)).fetchone()
+        return None if row is None else User(*row)
+
+    # --8<-- [end:read]
+
+    # --8<-- [start:write]
+    def save(self, user: User) -> None:
+        upsert = """INSERT INTO users (id, name, email) VALUES (?, ?, ?)
+                    ON CONFLICT (id) DO UPDATE SET name = excluded.name, email = excluded.email"""
+        with self.db:  # commits, or rolls back and raises
+            self.db.execute(upsert, astuple(user))
+        self.try_cache(self.cache.delete, user_key(user.id))  # only after the commit
+
+    # --8<-- [end:write]
+
+    # --8<-- [start:fail-open]
+    def try_cache(self, command: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        """Run a cache command. Where Redis is down or slow, count that and answer None."""
+        try:
+            return command(*args, **options)
+        except redis.AuthenticationError:
+            raise  # a ConnectionError by class, but waiting will not mend a wrong password
+        except (redis.ConnectionError, redis.TimeoutError):
+            self.stats["cache errors"] += 1
+            return None
+
+    # --8<-- [end:fail-open]
+
+
+def main() -> None:
+    cache = connect(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379"))
+    db = sqlite3.connect(":memory:")
+    db.execute("CREATE TABLE users (id TEXT PRIMARY KEY, name TEXT, email TEXT, password_hash TEXT)")
+    users = Users(cache, db)
+    users.save(User("1", "Ada", "ada@example.com"))
+
+    def show(step: str, user: User | None) -> None:
+        print(f"{step}: {user.name if user else 'nobody'}, database reads: {users.stats['database reads']}")
+
+    show("first read", users.get("1"))
+    show("second read", users.get("1"))
+    users.save(User("1", "Ada Lovelace", "ada@example.com"))
+    show("read after write", users.get("1"))
+    cache.delete(user_key("2"))  # left by an earlier run
+    show("missing user", users.get("2"))
+    show("missing user again", users.get("2"))
+    print(f"cache errors: {users.stats['cache errors']}")
+
+
+if __name__ == "__main__":
+    main()

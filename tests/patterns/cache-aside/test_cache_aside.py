@@ -1,0 +1,104 @@
+"""What the cache-aside page claims, in Python."""
+
+import sqlite3
+from types import ModuleType
+from typing import Any
+
+import pytest
+import redis
+
+from tests.servers import Server
+
+
+@pytest.fixture
+def db() -> sqlite3.Connection:
+    db = sqlite3.connect(":memory:")
+    db.execute("CREATE TABLE users (id TEXT PRIMARY KEY, name TEXT, email TEXT, password_hash TEXT)")
+    db.execute("INSERT INTO users VALUES ('1', 'Ada', 'ada@example.com', 'secret')")
+    db.execute("INSERT INTO users VALUES ('2', 'Grace', 'grace@example.com', 'secret')")
+    db.commit()
+    return db
+
+
+@pytest.fixture
+def users(example: ModuleType, redis_url: str, db: sqlite3.Connection) -> Any:
+    return example.Users(example.connect(redis_url), db)
+
+
+def test_second_read_does_not_hit_db(users: Any) -> None:
+    first = users.get("1")
+    assert first.name == "Ada"
+    assert users.get("1") == first
+    assert users.stats["database reads"] == 1
+
+
+def test_hostile_id_returns_nothing(users: Any) -> None:
+    for hostile in ("1 OR 1=1", "1' OR '1'='1", "*", "1; DROP TABLE users", "ключ\n", "x" * 10_000):
+        assert users.get(hostile) is None
+    assert users.get("1").name == "Ada"
+
+
+def test_missing_row_cached_briefly_then_insert_visible(example: ModuleType, users: Any) -> None:
+    assert users.get("3") is None
+    assert users.get("3") is None
+    assert users.stats["database reads"] == 1
+    assert 0 < users.cache.ttl(example.user_key("3")) <= 66
+
+    users.save(example.User("3", "Edsger", "edsger@example.com"))
+    assert users.get("3").name == "Edsger"
+
+
+def test_redis_down_still_serves_from_db(example: ModuleType, own_server: Server, db: sqlite3.Connection) -> None:
+    users = example.Users(example.connect(own_server.url), db)
+    assert users.get("1").name == "Ada"
+
+    own_server.kill()
+    assert users.get("1").name == "Ada"
+    users.save(example.User("1", "Ada Lovelace", "ada@example.com"))
+    assert users.get("1").name == "Ada Lovelace"
+    assert users.stats["database reads"] == 3
+    assert users.stats["cache errors"] == 5  # two reads of GET and SET, one DEL
+
+
+def test_write_then_read_sees_the_new_value(example: ModuleType, users: Any) -> None:
+    assert users.get("1").name == "Ada"
+    users.save(example.User("1", "Ada Lovelace", "ada@example.com"))
+    assert users.get("1").name == "Ada Lovelace"
+    assert users.db.execute("SELECT name FROM users WHERE id = '1'").fetchone() == ("Ada Lovelace",)
+
+
+def test_ttl_is_an_hour_give_or_take_ten_percent(example: ModuleType, users: Any) -> None:
+    ttls = set()
+    for _ in range(50):
+        users.get("1")
+        ttls.add(users.cache.ttl(example.user_key("1")))
+        users.cache.delete(example.user_key("1"))
+    assert min(ttls) >= 3239 and max(ttls) <= 3960
+    assert len(ttls) > 10  # spread, not one value
+
+
+def test_secrets_stay_out_of_the_cache(example: ModuleType, users: Any) -> None:
+    users.get("1")
+    assert users.cache.get(example.user_key("1")) == '{"id":"1","name":"Ada","email":"ada@example.com"}'
+
+
+def test_only_its_own_key_is_touched(example: ModuleType, users: Any) -> None:
+    users.cache.set("cache:user:10", "a neighbour")
+    users.get("1")
+    users.save(example.User("1", "Ada Lovelace", "ada@example.com"))
+    users.get("1")
+    assert sorted(users.cache.keys()) == ["cache:user:1", "cache:user:10"]
+    assert users.cache.get("cache:user:10") == "a neighbour"
+
+
+def test_other_redis_errors_surface(example: ModuleType, own_server: Server, db: sqlite3.Connection) -> None:
+    """A wrong type or a wrong password is a bug to mend; counting it as an outage would hide it."""
+    users = example.Users(example.connect(own_server.url), db)
+    users.cache.lpush(example.user_key("1"), "not a string")
+    with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
+        users.get("1")
+    users.cache.config_set("requirepass", "changed")
+    users.cache.connection_pool.disconnect()
+    with pytest.raises(redis.AuthenticationError):
+        users.get("1")
+    assert users.stats["cache errors"] == 0

