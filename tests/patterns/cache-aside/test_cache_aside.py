@@ -102,3 +102,19 @@ def test_other_redis_errors_surface(example: ModuleType, own_server: Server, db:
     with pytest.raises(redis.AuthenticationError):
         users.get("1")
     assert users.stats["cache errors"] == 0
+
+
+def test_overtaken_reader_leaves_the_old_value_until_its_ttl(example: ModuleType, users: Any) -> None:
+    """The race that this pattern does not close, as one fixed schedule."""
+    load = users.load
+
+    def load_and_be_overtaken(user_id: str) -> Any:
+        user = load(user_id)
+        users.save(example.User("1", "Ada Lovelace", "ada@example.com"))  # commits and deletes before we set
+        return user
+
+    users.load = load_and_be_overtaken
+    users.get("1")
+    users.load = load
+    assert users.get("1").name == "Ada"
+    assert 0 < users.cache.ttl(example.user_key("1")) <= 3960

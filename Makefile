@@ -1,0 +1,35 @@
+# Every way in goes through here: a person, CI, GitHub Actions.
+PYTHON ?= python3
+PORT ?= 8000
+PY = .venv/bin/python
+export NO_MKDOCS_2_WARNING = 1
+
+.PHONY: help setup serve test test-quick site output diagrams lock
+
+help: ## Print this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+
+setup: ## Set up packages by their lock files; done again only where one has changed
+	@$(PYTHON) bootstrap.py
+
+serve: setup ## Build the site and serve it on http://127.0.0.1:8000 with live reload (PORT=…)
+	@$(PY) -m publish.site serve --port $(PORT)
+
+test: setup ## Run every test against a real Redis (of its own, or REDIS_URL), and keep the ledger
+	@$(PY) -m pytest
+
+test-quick: setup ## Run what an edit of a page or a Python or Node snippet needs, within 30 seconds
+	@$(PY) -m pytest --quick
+
+site: setup ## Build strictly into site/
+	@$(PY) -m publish.site build
+
+output: setup ## Store again what the programs print
+	@$(PY) -m tests.runner
+
+diagrams: setup ## Render the Mermaid diagrams that have changed
+	@$(PY) -m publish.diagrams
+
+lock: setup ## Write requirements*.txt anew from requirements*.in
+	@for name in requirements requirements-node; do $(PY) -m uv pip compile --universal --python-version 3.11 \
+	  --generate-hashes --no-annotate --no-header --quiet $$name.in -o $$name.txt; done

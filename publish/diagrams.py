@@ -1,0 +1,166 @@
+"""Render every Mermaid fence ahead to one small SVG that takes its colours from the page, and put it in the page.
+
+A diagram stands at the top level of its page: inside a list, a tab or an admonition Markdown takes an SVG apart.
+"""
+
+import hashlib
+import json
+import re
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from publish.blocks import split
+from publish.snippets import Fault
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
+MERMAID = ROOT / "node_modules/mermaid/dist/mermaid.min.js"
+OFF = ("gpu", "quic", "background-networking", "component-update", "sync")
+FLAGS = ["--headless", "--no-sandbox", "--no-first-run", *(f"--disable-{part}" for part in OFF)]
+FENCE = re.compile(r"(?P<indent>[\s>]*)(?P<ticks>`{3,}|~{3,}) *mermaid\s*\n(?P<source>.*)\n[\s>]*(?P=ticks).*", re.DOTALL)
+COLOURS = {"ink": "#1f2933", "line": "#52606d", "fill": "#f5f7fa", "stroke": "#9aa5b1", "bg": "#fff"}
+COLOURS |= {"accent": "#c2410c", "accent-fill": "#fff3ea", "note": "#fff8db", "note-ink": "#1f2933"}
+STYLE = """text, tspan { fill: $ink } .noteText, .noteText tspan { fill: $note-ink } .labelText { font-weight: 700 }
+.node :is(rect, polygon, circle, path), rect.actor, .labelBox, [class^="activation"], .actor-man :is(circle, line) {
+fill: $fill; stroke: $stroke; stroke-width: 1.25px } .accent :is(rect, polygon, circle, path) { fill: $accent-fill; stroke: $accent }
+.cluster rect { fill: none; stroke: $stroke; stroke-width: 1.25px; stroke-dasharray: 5 4 }
+rect.note { fill: $note; stroke: $stroke; stroke-width: 1.25px }
+.flowchart-link, .messageLine0, .messageLine1 { stroke: $line; stroke-width: 1.25px }
+.messageLine1 { stroke-dasharray: 5 3 } .edge-thickness-thick { stroke-width: 2.5px }
+marker * { fill: $line; stroke: $line } .sequenceNumber { fill: $bg } .edgeLabel rect { fill: $bg; opacity: 1 }
+.actor-line, .loopLine { stroke: $stroke; stroke-width: 1.25px } .loopLine:not([style]) { stroke-dasharray: none }
+.messageText, .loopText, .sectionTitle, .cluster-label text {
+paint-order: stroke; stroke: $bg; stroke-width: 5px; stroke-linejoin: round }"""
+STYLE = re.sub(r"\$([\w-]+)", lambda name: f"var(--dg-{name[1]}, {COLOURS[name[1]]})", STYLE)
+TIDY = r"""async ([id, source, themeCSS]) => {
+  const sizes = {actorFontSize: 14, noteFontSize: 14, messageFontSize: 14, width: 110, height: 40, actorMargin: 30};
+  mermaid.initialize({
+    theme: "base", themeCSS, themeVariables: {fontSize: "14px"}, fontFamily: '"DejaVu Sans"', htmlLabels: false,
+    startOnLoad: false, suppressErrorRendering: true, deterministicIds: true, handDrawnSeed: 1,
+    flowchart: {nodeSpacing: 28, rankSpacing: 36, padding: 12, diagramPadding: 4},
+    sequence: {mirrorActors: false, diagramMarginX: 4, diagramMarginY: 14, messageMargin: 28, boxMargin: 8, ...sizes},
+  });
+  try { document.body.innerHTML = (await mermaid.render(id, source)).svg } catch (error) { return [error.message, ""] }
+  const svg = document.querySelector("svg"), box = svg.viewBox.baseVal, all = pick => [...svg.querySelectorAll(pick)];
+  for (const shape of all("g.outer-path")) { // a stadium comes as 43 kB of pen strokes
+    const path = shape.querySelector("path"), {x, y, width, height} = path.getBBox();
+    if (Math.abs(path.getTotalLength() - 2 * (width - height) - Math.PI * height) < 2)
+      shape.innerHTML = `<rect x="${x}" y="${y}" width="${width}" height="${height}" rx="${height / 2}"/>`;
+  }
+  for (const e of all("rect:is(.basic, .actor, .note), .cluster rect")) ["rx", "ry"].map(r => e.setAttribute(r, 6));
+  for (const e of all(".actor-line")) e.setAttribute("y2", box.y + box.height); // it comes down to 2000
+  for (const e of all("tspan > tspan[font-weight=normal][font-style=normal]")) e.replaceWith(e.textContent);
+  const refers = id => svg.outerHTML.match(`"(url\\()?#${id}[")]`);
+  const idle = e => e.matches("marker, symbol, filter, linearGradient") ? !refers(e.id) : e.matches("rect:not([width])")
+    || e.matches("g, defs, text, tspan") && !e.children.length && !e.textContent.trim();
+  for (let found; (found = all("*").filter(idle)).length;) found.forEach(e => e.remove());
+  const style = svg.querySelector("style"), css = [...style.sheet.cssRules].filter(rule => rule.style).map(rule => {
+    const picks = rule.selectorText.split(/, (?![^(]*\))/).filter(pick => document.querySelector(pick));
+    return picks.length ? `${picks}{${rule.style.cssText}}` : "";
+  }).join("").replace(/(background-)?color: [^;]+;|text-align: \w+;/g, "").replace(/([{:;,]) | (?=[{!])|;(?=})/g, "$1");
+  style.textContent = css.replace(/[^{}]+{}/g, "").replaceAll('"DejaVu Sans"', 'Verdana,"DejaVu Sans",sans-serif');
+  for (const e of [svg, ...all("*")]) for (const {name, value} of [...e.attributes]) {
+    const kept = name === "class" ? value.split(/\s+/).filter(word => css.match(`\\.${word}(?![\\w-])`)).join(" ")
+      : name === "id" ? (e === svg || refers(value) ? value : "")
+      : name === "style" ? value.replace(/font-(family|size|weight): [^;]+;?/g, "").replace(/^[ ;]+$/, "")
+      : /^(data-.*|aria-.*|name|alignment-baseline|xmlns:.*)$/.test(name) ? ""
+      : value.replace(/-?\d*\.\d+/g, number => +(+number).toFixed(1));
+    kept ? e.setAttribute(name, kept) : e.removeAttribute(name);
+  }
+  const width = Math.ceil(box.width), names = {role: "img", "aria-labelledby": `${id}-title`, "aria-describedby": `${id}-desc`};
+  const scale = {width: "100%", style: `max-width:${width}px;min-width:${Math.floor(width * 0.7)}px`}; // 10 px text
+  for (const [name, value] of Object.entries({...names, ...scale})) svg.setAttribute(name, value);
+  for (const name of ["title", "desc"]) svg.querySelector(name).id = `${id}-${name}`;
+  return ["", new XMLSerializer().serializeToString(svg).replace(/[ \t\n]+/g, " ")];
+}"""
+
+
+def svg_path(source: str, docs: Path = DOCS) -> Path:
+    """Return where the SVG of a diagram lies; its name holds source, Mermaid version and style, so it cannot be old."""
+    version = json.loads((ROOT / "package-lock.json").read_text("utf-8"))["packages"]["node_modules/mermaid"]["version"]
+    key = "\n".join([version, STYLE, TIDY, *(line.rstrip() for line in source.strip("\n").split("\n"))])
+    return docs / "_diagrams" / f"{hashlib.sha256(key.encode()).hexdigest()[:12]}.svg"
+
+
+def problems(fence: str) -> Iterator[str]:
+    """Say what keeps a fence from being inlined, or a reader from hearing what it shows."""
+    if fence[0] in " \t>":
+        yield "a diagram stands at the top level of its page; take it out of the list, tab, quote or admonition"
+    for name in ("accTitle", "accDescr"):
+        if not re.search(rf"^[\s>]*{name}\s*[:{{]\s*\S", fence, re.MULTILINE):
+            yield f"a diagram says in words what it shows; give it a line `{name}: …`"
+
+
+def inline(markdown: str, docs: Path = DOCS) -> str:
+    """Return the page with the SVG in place of each fence that has one; Mermaid renders the others in the browser."""
+    seen: Counter[str] = Counter()
+
+    def figure(text: str) -> str:
+        fence = FENCE.fullmatch(text)
+        if not fence or fence["indent"] or not (path := svg_path(fence["source"], docs)).exists():
+            return text
+        seen[path.stem] += 1
+        again = f"dg-{path.stem}-{seen[path.stem]}" if seen[path.stem] > 1 else f"dg-{path.stem}"
+        svg = path.read_text("utf-8").strip().replace(f"dg-{path.stem}", again)
+        return f'\n<figure class="diagram">{svg}</figure>\n'
+
+    return "\n".join(figure(block.text) if block.fenced else block.text for block in split(markdown))
+
+
+def stale(markdown: str, docs: Path = DOCS) -> list[int]:
+    """Return the lines of the fences that have no SVG of this very source, version and style."""
+    found = [(block.line, FENCE.fullmatch(block.text)) for block in split(markdown)]
+    return [line for line, fence in found if fence and not svg_path(fence["source"], docs).exists()]
+
+
+def draw(missing: dict[Path, tuple[str, int, str]]) -> Iterator[tuple[Path, str | Fault]]:
+    """Yield for each path its SVG, or what Mermaid has against its source."""
+    from playwright.sync_api import sync_playwright  # a site build does without
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        for path, (name, line, source) in missing.items():
+            page = browser.new_page()
+            page.add_script_tag(path=MERMAID)
+            error, svg = page.evaluate(TIDY, [f"dg-{path.stem}", source, re.sub("(?=;| })", " !important", STYLE)])
+            said = re.search(r" on line (\d+)", error)
+            code = [at for at, text in enumerate(source.split("\n"), line + 1) if not text.lstrip().startswith("%%")]
+            at = code[min(int(said[1]), len(code)) - 1] if said else line
+            words = " ".join(re.sub(r" on line \d+|-*\^", "", error).split())
+            yield path, Fault(name, at, words) if error else svg
+
+
+def render(docs: Path = DOCS) -> list[str]:
+    """Render what is missing and delete what no page uses: all of it or, if there are faults to return, nothing."""
+    wanted: dict[Path, tuple[str, int, str]] = {}
+    faults: list[str] = []
+    for page in sorted(docs.rglob("*.md")):
+        for block in split(page.read_text("utf-8")):
+            if fence := FENCE.fullmatch(block.text):
+                name = page.relative_to(docs.parent).as_posix()
+                faults += [str(Fault(name, block.line, problem)) for problem in problems(block.text)]
+                wanted.setdefault(svg_path(fence["source"], docs), (name, block.line, fence["source"]))
+    missing = {path: place for path, place in wanted.items() if not path.exists()}
+    if missing and not shutil.which("chromium"):
+        faults.append("Chromium was not found and renders the diagrams; install it: sudo apt-get install chromium")
+    drawn = dict(draw(missing)) if missing and not faults else {}
+    faults += [str(svg) for svg in drawn.values() if isinstance(svg, Fault)]
+    if faults:
+        return faults
+    (docs / "_diagrams").mkdir(exist_ok=True)
+    for path, svg in drawn.items():
+        draft = path.with_suffix(".new")
+        draft.write_text(f"{svg}\n", "utf-8")
+        draft.replace(path)
+        print(f"{path.relative_to(docs.parent).as_posix()} for {wanted[path][0]}:{wanted[path][1]}")
+    for path in {*(docs / "_diagrams").glob("*.svg")} - {*wanted}:
+        path.unlink()
+        print(f"{path.relative_to(docs.parent).as_posix()} is used no more")
+    return []
+
+
+if __name__ == "__main__":
+    sys.exit("\n".join(render()) or None)

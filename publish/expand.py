@@ -1,0 +1,175 @@
+"""Markdown in, Markdown out: turn a page's one-line includes and proof links into what readers see."""
+
+import itertools
+import re
+import textwrap
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from markdown import Extension, Markdown
+from markdown.preprocessors import Preprocessor
+
+from publish import blocks, diagrams, ledger, proofs, snippets
+from publish.languages import LANGUAGES
+from publish.snippets import Section, Snippet
+
+INCLUDE = re.compile(r"^(?P<indent> *)::: (?P<example>\S+) (?P<section>[\w-]+)(?: \((?P<reasons>.+)\))?$", re.MULTILINE)
+CLAIM = re.compile(r"\[(?P<text>[^\[\]]+)\]\(proof:(?P<name>\w+)\)")
+OUTPUT = "output"  # the section name that asks for what the program prints
+
+
+class Include(NamedTuple):
+    """An include line of a page: `::: EXAMPLE SECTION (no LANGUAGE: reason; …)`."""
+
+    indent: str
+    example: str
+    section: str
+    reasons: dict[str, str]  # why a language is missing, by its label
+
+
+def parse(line: str) -> Include | None:
+    """Return the include that a line is, or None where it is not one or not a well-formed one."""
+    match = INCLUDE.match(line)
+    if match is None:
+        return None
+    reasons = {}
+    for part in (match["reasons"] or "").split(";"):
+        reason = re.fullmatch(r" *no ([^:]+): *(\S.*)", part)
+        if reason:
+            reasons[reason[1]] = reason[2]
+        elif part:
+            return None
+    return Include(match["indent"], match["example"], match["section"], reasons)
+
+
+class Press:
+    """What the disk says now, and `expand`, which pours it into a page. Make a new one for each build."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.library = snippets.read(root)
+        self.ledger = ledger.load(root)
+
+    @cached_property
+    def proofs(self) -> dict[str, list[proofs.Proof]]:
+        """The tests by name."""
+        return proofs.collect(self.root, self.library, self.ledger)
+
+    def expand(self, markdown: str) -> str:
+        """Return the page with code, outputs, provenance, proofs and diagrams in it. Faults are `check`'s to find."""
+        whole: dict[str, Snippet] = {}
+        claims = itertools.count(1)
+
+        def include(match: re.Match[str]) -> str:
+            line = parse(match[0])
+            if line is None:
+                return match[0]
+            block = self.output(line) if line.section == OUTPUT else self.tabs(line, whole)
+            return f"\n{textwrap.indent(block, line.indent)}\n"
+
+        def prose(text: str) -> str:
+            text = INCLUDE.sub(include, text)
+            return CLAIM.sub(lambda match: self.claim(match["text"], match["name"], next(claims)), text)
+
+        parts = [part.text if part.fenced else prose(part.text) for part in blocks.split(markdown)]
+        return "\n".join([diagrams.inline("\n".join(parts)), *map(whole_file, whole.values())])
+
+    def tabs(self, include: Include, whole: dict[str, Snippet]) -> str:
+        """Return one tab for each language: the code, where it stands, what ran it, how to run and keep it."""
+        tabs = []
+        for snippet in self.library.examples[include.example].values():
+            section = snippet.sections[include.section]
+            whole[snippet.path] = snippet
+            fence = f'```{snippet.language.lexer} title="{snippet.path}"\n{section.code}\n```'
+            tabs.append((snippet.language.label, f"{fence}\n\n{self.provenance(snippet, section)}"))
+        tabs += [(label, f"Not shown in {label}: {reason}.") for label, reason in include.reasons.items()]
+        return "\n\n".join(f'=== "{label}"\n\n{textwrap.indent(body, "    ")}' for label, body in tabs)
+
+    def provenance(self, snippet: Snippet, section: Section) -> str:
+        """Return the line below a block: the badge, the lines, the links, the commands that run it."""
+        source = f"[Source](/source/{snippet.path}.md#{anchor(section.first)})"
+        copy = f'<button type="button" class="copy-file" data-copy="{file_id(snippet)}" hidden>Copy whole file</button>'
+        download = f"[Download](/{snippet.path}){{: download }}"
+        run = " ".join(f"`{command}`" for command in snippet.language.commands(snippet.file, snippet.text))
+        keep = f"Lines {section.first}–{section.last} · {source} · {copy} {download} · Run {run}"
+        return f"{self.badge(snippet)} {keep}\n{{: .provenance }}"
+
+    def badge(self, snippet: Snippet) -> str:
+        """Return what the ledger knows of a snippet, as a mark that also says it in words."""
+        problem = ledger.problem(self.root, self.library, self.ledger, snippet)
+        if problem:
+            return f'<span class="badge stale" title="This file {problem}">Not run here</span>'
+        row = self.ledger[snippet.path]
+        versions = ", ".join(f"{name} {version}" for name, version in row["versions"].items())
+        return f'<span class="badge passed">Ran {row["date"]}</span> {versions} ·'
+
+    def output(self, include: Include) -> str:
+        """Return what the program printed, the same in every language, and its command line."""
+        text = self.library.outputs[include.example].rstrip("\n")
+        labels = [snippet.language.label for snippet in self.library.examples[include.example].values()]
+        same = f"The same in {' and '.join([', '.join(labels[:-1]), labels[-1]])}; compared on every test run."
+        note = same if len(labels) > 1 else "Compared on every test run."
+        return f'```text title="What it printed"\n{text}\n```\n\n{note}\n{{: .provenance }}'
+
+    def claim(self, text: str, name: str, number: int) -> str:
+        """Return a claim with a mark that opens to the tests that prove it. Works without JavaScript."""
+        found = self.proofs[name]
+        passed = all(proof.outcome == ledger.PASSED for proof in found)
+        rows = "".join(
+            f'<span class="proof-row"><span class="proof-language">{proof.language}</span> '
+            f"[{proof.path.rpartition('/')[2]}:{proof.line}](/source/{proof.path}.md#{anchor(proof.line)}) "
+            f'<span class="proof-outcome">{proof.outcome} {proof.date}</span></span>'
+            for proof in found
+        )
+        word = "passed" if passed else "not proved"
+        return (
+            f'<span class="claim">{text}<button type="button" class="proof {word.replace(" ", "-")}" '
+            f'popovertarget="proof-{number}" aria-label="Proof: {name}, {word}"></button></span>'
+            f'<span class="proof-card" id="proof-{number}" popover><span class="proof-name">{name}</span> {rows}</span>'
+        )
+
+
+def anchor(line: int) -> str:
+    """Return the anchor of a line on a source page, as Pygments writes it for the first block of a page."""
+    return f"__codelineno-0-{line}"
+
+
+def file_id(snippet: Snippet) -> str:
+    """Return the id under which a page holds a whole file for copying."""
+    return "file-" + re.sub(r"\W+", "-", snippet.path)
+
+
+def whole_file(snippet: Snippet) -> str:
+    """Return a whole file as inert text of the page, so that it can be copied from file:// as well."""
+    return f'\n<script type="text/plain" id="{file_id(snippet)}">\n{snippet.whole}</script>\n'
+
+
+class Expand(Extension):
+    """The Python-Markdown extension that the site and the page tests use; its option `press` does the work."""
+
+    def __init__(self, **options: Any) -> None:
+        self.config = {"press": ["", "the Press to expand with; by default one of the current folder"]}
+        super().__init__(**options)
+
+    def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802
+        """Expand before any other preprocessor looks at the text (pymdownx.snippets would come at 32)."""
+        press = self.getConfig("press") or Press(Path.cwd())
+        md.preprocessors.register(ExpandPreprocessor(md, press), "publish", 33)
+
+
+class ExpandPreprocessor(Preprocessor):
+    """Run `Press.expand` on a page's lines."""
+
+    def __init__(self, md: Markdown, press: Press) -> None:
+        super().__init__(md)
+        self.press = press
+
+    def run(self, lines: list[str]) -> list[str]:
+        """Expand a page."""
+        return self.press.expand("\n".join(lines)).split("\n")
+
+
+def makeExtension(**options: Any) -> Expand:  # noqa: N802
+    """Give Python-Markdown the extension under this module's name."""
+    return Expand(**options)

@@ -1,0 +1,46 @@
+"""The MkDocs hook: stop a build on faulty sources, and add to the site the source page and the download of every file.
+
+A hook because only a plugin can add pages without copying docs/ aside, which would break live reload.
+"""
+
+from pathlib import Path
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import BuildError
+from mkdocs.structure.files import File, Files, InclusionLevel
+
+from publish.check import check
+from publish.expand import Press
+from publish.languages import LANGUAGES
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Give the Markdown extension a fresh look at the disk for this build."""
+    root = Path(config.config_file_path).parent
+    config.mdx_configs["publish.expand"] = {"press": Press(root)}
+    return config
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add generated files, once the sources are known to be sound."""
+    root = Path(config.config_file_path).parent
+    faults = check(root)
+    if faults:
+        raise BuildError("the sources have faults:\n" + "\n".join(map(str, faults)))
+    press = config.mdx_configs["publish.expand"]["press"]
+    for snippet in press.library.snippets:
+        files.append(File.generated(config, snippet.path, content=snippet.whole))
+        files.append(source_page(config, snippet.path, snippet.text))
+    for path in sorted({proof.path for found in press.proofs.values() for proof in found}):
+        files.append(source_page(config, path, (root / path).read_text("utf-8")))
+    return files
+
+
+def source_page(config: MkDocsConfig, path: str, text: str) -> File:
+    """Return the page that shows a whole file with an anchor for each line."""
+    folder, _, name = path.rpartition("/")
+    fence = "`" * 10  # longer than any that a test file holds
+    lexer = LANGUAGES[Path(path).suffix].lexer
+    head = f"---\ntitle: {name}\nsearch:\n  exclude: true\nhide: [navigation, toc]\n---\n\n# {name}\n\n`{folder}/`\n\n"
+    page = f'{head}{fence}{lexer} linenums="1"\n{text.rstrip()}\n{fence}\n'
+    return File.generated(config, f"source/{path}.md", content=page, inclusion=InclusionLevel.NOT_IN_NAV)

@@ -1,0 +1,130 @@
+#:package StackExchange.Redis@3.4.35
+#:package Microsoft.Data.Sqlite@10.0.13
+#:property PublishAot=false
+// Cache-aside: read users through Redis; to write, commit to the database, then delete the key.
+
+using System.Text.Json;
+using Microsoft.Data.Sqlite;
+using StackExchange.Redis;
+
+static class CacheAside
+{
+    // --8<-- [start:connect]
+    /// <summary>Make the one connection that the whole process shares. Times are in milliseconds.</summary>
+    public static async Task<ConnectionMultiplexer> ConnectAsync(string url)
+    {
+        var uri = new Uri(url); // StackExchange.Redis itself does not read redis:// URLs
+        var login = uri.UserInfo.Split(':', 2).Select(Uri.UnescapeDataString).ToArray();
+        return await ConnectionMultiplexer.ConnectAsync(new ConfigurationOptions
+        {
+            EndPoints = { { uri.Host, uri.Port < 0 ? 6379 : uri.Port } }, Ssl = uri.Scheme == "rediss",
+            User = login[0], Password = login.ElementAtOrDefault(1),
+            DefaultDatabase = int.TryParse(uri.AbsolutePath.Trim('/'), out var number) ? number : 0,
+            AbortOnConnectFail = false, // start without Redis, and go on trying to connect
+            ConnectRetry = 1, ConnectTimeout = 500, AsyncTimeout = 500,
+            HeartbeatInterval = TimeSpan.FromMilliseconds(100), // timeouts are noticed only at a heartbeat
+            BacklogPolicy = BacklogPolicy.FailFast, // without a connection, commands fail at once
+        });
+    }
+    // --8<-- [end:connect]
+
+    // --8<-- [start:model]
+    static readonly TimeSpan Ttl = TimeSpan.FromHours(1); // the longest a lost delete can leave a user stale
+    static readonly TimeSpan MissingTtl = TimeSpan.FromMinutes(1); // short: a missing user may soon exist
+    const string Missing = "missing"; // not JSON, so no user can be mistaken for it
+    static readonly JsonSerializerOptions Json = JsonSerializerOptions.Web; // camelCase names
+
+    /// <summary>What goes into the cache: named fields, no secrets.</summary>
+    public sealed record User(string Id, string Name, string Email);
+
+    public static string UserKey(string id) => $"cache:user:{id}"; // the only key read, written or deleted
+
+    /// <summary>Spread expiries over ±10 %, so that keys written together do not expire together.</summary>
+    static TimeSpan Jitter(TimeSpan ttl) => ttl * (0.9 + 0.2 * Random.Shared.NextDouble());
+    // --8<-- [end:model]
+
+    public sealed class Users(IDatabase cache, SqliteConnection db)
+    {
+        public int DatabaseReads { get; private set; }
+        public int CacheErrors { get; private set; }
+
+        // --8<-- [start:read]
+        public async Task<User?> GetAsync(string id)
+        {
+            var key = UserKey(id);
+            var cached = await TryCacheAsync(() => cache.StringGetAsync(key));
+            if (!cached.IsNull)
+                return cached == Missing ? null : JsonSerializer.Deserialize<User>(cached.ToString(), Json);
+
+            var user = await LoadAsync(id);
+            var value = user is null ? Missing : JsonSerializer.Serialize(user, Json);
+            var ttl = Jitter(user is null ? MissingTtl : Ttl);
+            await TryCacheAsync(() => cache.StringSetAsync(key, value, ttl));
+            return user;
+        }
+
+        async Task<User?> LoadAsync(string id)
+        {
+            DatabaseReads++;
+            await using var query = new SqliteCommand("SELECT id, name, email FROM users WHERE id = $id", db);
+            query.Parameters.AddWithValue("$id", id);
+            await using var row = await query.ExecuteReaderAsync();
+            return await row.ReadAsync() ? new(row.GetString(0), row.GetString(1), row.GetString(2)) : null;
+        }
+        // --8<-- [end:read]
+
+        // --8<-- [start:write]
+        public async Task SaveAsync(User user)
+        {
+            await using var upsert = new SqliteCommand("""
+                INSERT INTO users (id, name, email) VALUES ($id, $name, $email)
+                ON CONFLICT (id) DO UPDATE SET name = excluded.name, email = excluded.email
+                """, db);
+            upsert.Parameters.AddRange(
+                [new("$id", user.Id), new("$name", user.Name), new("$email", user.Email)]);
+            await upsert.ExecuteNonQueryAsync(); // has committed when it returns
+            await TryCacheAsync(() => cache.KeyDeleteAsync(UserKey(user.Id))); // only after the commit
+        }
+        // --8<-- [end:write]
+
+        // --8<-- [start:fail-open]
+        /// <summary>Run a cache command. If Redis is down or slow, count that and answer default.</summary>
+        async Task<T?> TryCacheAsync<T>(Func<Task<T>> command)
+        {
+            try { return await command(); }
+            catch (Exception e) when (e is RedisTimeoutException or RedisConnectionException && !BadLogin(e))
+            {
+                CacheErrors++;
+                return default;
+            }
+        }
+
+        // Waiting does not mend a wrong password, which may be the cause of having no connection
+        static bool BadLogin(Exception? e) =>
+            e is RedisConnectionException { FailureType: ConnectionFailureType.AuthenticationFailure }
+            || (e?.InnerException is { } cause && BadLogin(cause));
+        // --8<-- [end:fail-open]
+    }
+
+    static async Task Main()
+    {
+        var url = Environment.GetEnvironmentVariable("REDIS_URL") ?? "redis://127.0.0.1:6379";
+        await using var redis = await ConnectAsync(url);
+        await using var db = new SqliteConnection("Data Source=:memory:");
+        await db.OpenAsync();
+        var table = "CREATE TABLE users (id TEXT PRIMARY KEY, name TEXT, email TEXT, password_hash TEXT)";
+        await new SqliteCommand(table, db).ExecuteNonQueryAsync();
+        var users = new Users(redis.GetDatabase(), db);
+        await users.SaveAsync(new User("1", "Ada", "ada@example.com"));
+        void Show(string step, User? user) =>
+            Console.WriteLine($"{step}: {user?.Name ?? "nobody"}, database reads: {users.DatabaseReads}");
+        Show("first read", await users.GetAsync("1"));
+        Show("second read", await users.GetAsync("1"));
+        await users.SaveAsync(new User("1", "Ada Lovelace", "ada@example.com"));
+        Show("read after write", await users.GetAsync("1"));
+        await redis.GetDatabase().KeyDeleteAsync(UserKey("2")); // left by an earlier run
+        Show("missing user", await users.GetAsync("2"));
+        Show("missing user again", await users.GetAsync("2"));
+        Console.WriteLine($"cache errors: {users.CacheErrors}");
+    }
+}

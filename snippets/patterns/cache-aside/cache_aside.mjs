@@ -1,0 +1,115 @@
+// npm install ioredis@6.0.0
+// Cache-aside: read users through Redis; to write, commit to the database, then delete the key.
+
+import { basename } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { Redis } from "ioredis";
+
+// --8<-- [start:connect]
+/** Make the one client that the whole process shares. Times are in milliseconds. */
+export function connect(url) {
+  const client = new Redis(url, {
+    connectTimeout: 500,
+    commandTimeout: 500,
+    maxRetriesPerRequest: 1,
+    // shorter than commandTimeout, so that a waiting command learns what went wrong
+    retryStrategy: () => 50 + Math.random() * 50,
+  });
+  // every failed connection ends here too; without a listener ioredis prints its whole stack
+  client.on("error", (error) => console.error("redis:", error.code ?? error.message));
+  return client;
+}
+// --8<-- [end:connect]
+
+// --8<-- [start:model]
+export const TTL = 3600; // seconds; the longest a lost delete can leave a user stale
+export const MISSING_TTL = 60; // seconds; short, because a missing user may soon exist
+export const MISSING = "missing"; // not JSON, so no user can be mistaken for it
+
+/** What goes into the cache: named fields, no secrets. */
+const toUser = ({ id, name, email }) => ({ id, name, email });
+
+/** The only key that this example reads, writes or deletes. */
+export const userKey = (id) => `cache:user:${id}`;
+
+/** Spread expiries over ±10 %, so that keys written together do not expire together. */
+export const jitter = (ttl) => Math.round(ttl * (0.9 + Math.random() * 0.2));
+// --8<-- [end:model]
+
+export class Users {
+  constructor(cache, db) {
+    this.cache = cache;
+    this.db = db;
+    this.stats = { "database reads": 0, "cache errors": 0 };
+  }
+
+  // --8<-- [start:read]
+  async get(id) {
+    const key = userKey(id);
+    const cached = await this.tryCache(() => this.cache.get(key));
+    if (cached !== null) return cached === MISSING ? null : JSON.parse(cached);
+
+    const user = await this.load(id); // node:sqlite answers at once, most drivers promise
+    const value = user === null ? MISSING : JSON.stringify(user);
+    const ttl = user === null ? MISSING_TTL : TTL;
+    await this.tryCache(() => this.cache.set(key, value, "EX", jitter(ttl)));
+    return user;
+  }
+
+  load(id) {
+    this.stats["database reads"] += 1;
+    const row = this.db.prepare("SELECT id, name, email FROM users WHERE id = ?").get(id);
+    return row === undefined ? null : toUser(row);
+  }
+  // --8<-- [end:read]
+
+  // --8<-- [start:write]
+  async save(user) {
+    const upsert = `INSERT INTO users (id, name, email) VALUES (?, ?, ?)
+      ON CONFLICT (id) DO UPDATE SET name = excluded.name, email = excluded.email`;
+    this.db.prepare(upsert).run(user.id, user.name, user.email); // has committed when it returns
+    await this.tryCache(() => this.cache.del(userKey(user.id))); // only after the commit
+  }
+  // --8<-- [end:write]
+
+  // --8<-- [start:fail-open]
+  /** Run a cache command. Where Redis is down or slow, count that and answer null. */
+  async tryCache(command) {
+    try {
+      return await command();
+    } catch (error) {
+      // ioredis has no class for an outage, only these messages; a wrong type, a wrong password
+      // or a bug of our own matches none of them, and waiting would not mend it
+      const outage = /^(Command timed out|Connection is closed|Reached the max retries)/;
+      if (!outage.test(error.message)) throw error;
+      this.stats["cache errors"] += 1;
+      return null;
+    }
+  }
+  // --8<-- [end:fail-open]
+}
+
+async function main() {
+  const cache = connect(process.env.REDIS_URL ?? "redis://127.0.0.1:6379");
+  const db = new DatabaseSync(":memory:");
+  db.exec("CREATE TABLE users (id TEXT PRIMARY KEY, name TEXT, email TEXT, password_hash TEXT)");
+  const users = new Users(cache, db);
+  await users.save({ id: "1", name: "Ada", email: "ada@example.com" });
+
+  const show = (step, user) => {
+    const reads = users.stats["database reads"];
+    console.log(`${step}: ${user ? user.name : "nobody"}, database reads: ${reads}`);
+  };
+
+  show("first read", await users.get("1"));
+  show("second read", await users.get("1"));
+  await users.save({ id: "1", name: "Ada Lovelace", email: "ada@example.com" });
+  show("read after write", await users.get("1"));
+  await cache.del(userKey("2")); // left by an earlier run
+  show("missing user", await users.get("2"));
+  show("missing user again", await users.get("2"));
+  console.log(`cache errors: ${users.stats["cache errors"]}`);
+  await cache.quit();
+}
+
+if (basename(process.argv[1] ?? "") === basename(import.meta.filename)) await main();

@@ -1,0 +1,136 @@
+"""Tests written in Node.js and C#, each reported by pytest under its own name.
+
+The names come from the test files; a test that the other runner did not report, or reports beyond them, fails.
+"""
+
+import functools
+import tempfile
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from publish import proofs
+from tests.servers import Server, redis_server_binary
+from tests.toolchain import NODE, need, run
+
+ROOT = Path(__file__).resolve().parent.parent
+LIMIT = 300  # seconds for a file of tests, the first build included
+
+Results = dict[str, str]  # by test name: "" where it passed, else what it said
+
+
+class ForeignFile(pytest.File):
+    """A test file in another language."""
+
+    runner: Callable[[Path], Results]
+    tool: str | None = None  # what the machine may lack
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """Yield a test for each name in the file."""
+        names = proofs.names(self.path.read_text("utf-8"), self.path.suffix)
+        if not names:
+            raise self.CollectError(f"{self.path}: no test found; declare them as the other files do")
+        for name, line in names.items():
+            item = ForeignTest.from_parent(self, name=name)
+            item.line, item.names = line, set(names)
+            yield item
+
+
+class ForeignTest(pytest.Item):
+    """One test in another language."""
+
+    line: int
+    names: set[str]
+
+    def runtest(self) -> None:
+        """Run the whole file once, and report this test's part."""
+        assert isinstance(self.parent, ForeignFile)
+        if self.parent.tool:
+            need(self.parent.tool)
+        results = type(self.parent).runner(self.path)
+        extra = set(results) - self.names
+        assert not extra, f"ran tests that the scan of names did not find: {sorted(extra)}"
+        assert self.name in results, f"was not run; the runner reported {sorted(results)}"
+        if results[self.name]:
+            pytest.fail(results[self.name], pytrace=False)
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        """Name the place of the test."""
+        return self.path, self.line - 1, self.name
+
+
+@functools.cache
+def node_results(path: Path) -> Results:
+    """Run a file of node:test tests. Raises RuntimeError where it could not run at all."""
+    server = Server()
+    try:
+        command = [NODE, "--test", "--test-reporter=junit", str(path)]
+        result = run(command, ROOT, LIMIT, REDIS_URL=server.url, REDIS_SERVER=redis_server_binary())
+    finally:
+        server.stop()
+    try:
+        cases = list(ElementTree.fromstring(result.stdout).iter("testcase"))
+    except ElementTree.ParseError:
+        raise RuntimeError(f"node gave no report:\n{result.stdout}\n{result.stderr}") from None
+    return {
+        case.get("name", ""): "\n".join((bad.text or bad.get("message") or bad.tag) for bad in case) for case in cases
+    }
+
+
+@functools.cache
+def dotnet_results() -> dict[str, Results]:
+    """Build and run all C# tests once. Return the results by test class. Raises RuntimeError if the build fails."""
+    server = Server()
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            command = [
+                "dotnet",
+                "test",
+                "tests/csharp/Tests/Tests.csproj",
+                "--nologo",
+                "--logger",
+                "trx;LogFileName=t.trx",
+            ]
+            command += ["--results-directory", folder]
+            result = run(command, ROOT, LIMIT, REDIS_URL=server.url, REDIS_SERVER=redis_server_binary())
+            report = Path(folder, "t.trx")
+            if not report.exists():
+                raise RuntimeError(f"dotnet test gave no report:\n{result.stdout}\n{result.stderr}")
+            tree = ElementTree.parse(report).getroot()
+    finally:
+        server.stop()
+    space = {"t": "http://microsoft.com/schemas/VisualStudio/TeamTest/2010"}
+    methods = tree.findall("t:TestDefinitions/t:UnitTest", space)
+    classes = {test.get("id"): test.find("t:TestMethod", space).get("className", "") for test in methods}  # type: ignore[union-attr]
+    results: dict[str, Results] = {}
+    for test in tree.findall("t:Results/t:UnitTestResult", space):
+        said = "".join(test.find("t:Output", space).itertext()) if test.find("t:Output", space) is not None else ""
+        outcome = test.get("outcome", "")
+        by_class = results.setdefault(classes[test.get("testId")].rpartition(".")[2], {})
+        by_class[test.get("testName", "")] = "" if outcome == "Passed" else f"{outcome}: {said}"
+    return results
+
+
+def csharp_results(path: Path) -> Results:
+    """Return the results of the class of tests that a file holds; the class is called like the file."""
+    return dotnet_results().get(path.stem, {})
+
+
+class NodeFile(ForeignFile):
+    runner = node_results
+
+
+class CSharpFile(ForeignFile):
+    runner = csharp_results
+    tool = ".NET 10 SDK"
+
+
+def collect_file(path: Path, parent: pytest.Collector) -> ForeignFile | None:
+    """Return a collector for a test file in another language, None for any other file."""
+    if path.name.endswith(".test.mjs"):
+        return NodeFile.from_parent(parent, path=path)
+    if path.name.endswith("Tests.cs"):
+        return CSharpFile.from_parent(parent, path=path)
+    return None

@@ -1,0 +1,118 @@
+/** What the cache-aside page claims, in JavaScript. */
+import assert from "node:assert/strict";
+import { DatabaseSync } from "node:sqlite";
+import { test } from "node:test";
+
+import { connect, userKey, Users } from "../../../snippets/patterns/cache-aside/cache_aside.mjs";
+import { flushed, startServer } from "../../redis_server.mjs";
+
+/** Users over two rows and the Redis at this URL; the client is closed when the test ends. */
+function makeUsers(t, url) {
+  const db = new DatabaseSync(":memory:");
+  db.exec("CREATE TABLE users (id TEXT PRIMARY KEY, name TEXT, email TEXT, password_hash TEXT)");
+  db.exec("INSERT INTO users VALUES ('1', 'Ada', 'ada@example.com', 'secret')");
+  db.exec("INSERT INTO users VALUES ('2', 'Grace', 'grace@example.com', 'secret')");
+  const cache = connect(url);
+  t.after(() => cache.disconnect());
+  return new Users(cache, db);
+}
+
+/** A server of this test's own, to kill, freeze or reconfigure. */
+async function ownServer(t) {
+  const server = await startServer();
+  t.after(server.stop);
+  return server;
+}
+
+test("second_read_does_not_hit_db", async (t) => {
+  const users = makeUsers(t, await flushed());
+  const first = await users.get("1");
+  assert.equal(first.name, "Ada");
+  assert.deepEqual(await users.get("1"), first);
+  assert.equal(users.stats["database reads"], 1);
+});
+
+test("hostile_id_returns_nothing", async (t) => {
+  const users = makeUsers(t, await flushed());
+  const hostile = [
+    "1 OR 1=1", "1' OR '1'='1", "*", "1; DROP TABLE users", "ключ\n", "x".repeat(10_000),
+  ];
+  for (const id of hostile) assert.equal(await users.get(id), null);
+  assert.equal((await users.get("1")).name, "Ada");
+});
+
+test("missing_row_cached_briefly_then_insert_visible", async (t) => {
+  const users = makeUsers(t, await flushed());
+  assert.equal(await users.get("3"), null);
+  assert.equal(await users.get("3"), null);
+  assert.equal(users.stats["database reads"], 1);
+  const ttl = await users.cache.ttl(userKey("3"));
+  assert.ok(ttl > 0 && ttl <= 66, `${ttl}`);
+
+  await users.save({ id: "3", name: "Edsger", email: "edsger@example.com" });
+  assert.equal((await users.get("3")).name, "Edsger");
+});
+
+test("redis_down_still_serves_from_db", async (t) => {
+  const server = await ownServer(t);
+  const users = makeUsers(t, server.url);
+  assert.equal((await users.get("1")).name, "Ada");
+
+  await server.kill();
+  assert.equal((await users.get("1")).name, "Ada");
+  await users.save({ id: "1", name: "Ada Lovelace", email: "ada@example.com" });
+  assert.equal((await users.get("1")).name, "Ada Lovelace");
+  assert.equal(users.stats["database reads"], 3);
+  assert.equal(users.stats["cache errors"], 5); // two reads of GET and SET, one DEL
+});
+
+test("write_then_read_sees_the_new_value", async (t) => {
+  const users = makeUsers(t, await flushed());
+  assert.equal((await users.get("1")).name, "Ada");
+  await users.save({ id: "1", name: "Ada Lovelace", email: "ada@example.com" });
+  assert.equal((await users.get("1")).name, "Ada Lovelace");
+  const row = users.db.prepare("SELECT name FROM users WHERE id = '1'").get();
+  assert.equal(row.name, "Ada Lovelace");
+});
+
+test("ttl_is_an_hour_give_or_take_ten_percent", async (t) => {
+  const users = makeUsers(t, await flushed());
+  const ttls = new Set();
+  for (let round = 0; round < 50; round += 1) {
+    await users.get("1");
+    ttls.add(await users.cache.ttl(userKey("1")));
+    await users.cache.del(userKey("1"));
+  }
+  assert.ok(Math.min(...ttls) >= 3239 && Math.max(...ttls) <= 3960, `${[...ttls]}`);
+  assert.ok(ttls.size > 10, "spread, not one value");
+});
+
+test("secrets_stay_out_of_the_cache", async (t) => {
+  const users = makeUsers(t, await flushed());
+  await users.get("1");
+  const cached = await users.cache.get(userKey("1"));
+  assert.equal(cached, '{"id":"1","name":"Ada","email":"ada@example.com"}');
+});
+
+test("only_its_own_key_is_touched", async (t) => {
+  const users = makeUsers(t, await flushed());
+  await users.cache.set("cache:user:10", "a neighbour");
+  await users.get("1");
+  await users.save({ id: "1", name: "Ada Lovelace", email: "ada@example.com" });
+  await users.get("1");
+  assert.deepEqual((await users.cache.keys("*")).sort(), ["cache:user:1", "cache:user:10"]);
+  assert.equal(await users.cache.get("cache:user:10"), "a neighbour");
+});
+
+// A wrong type or a wrong password is a bug to mend; counting it as an outage would hide it.
+test("other_redis_errors_surface", async (t) => {
+  const server = await ownServer(t);
+  const users = makeUsers(t, server.url);
+  await users.cache.lpush(userKey("1"), "not a string");
+  await assert.rejects(users.get("1"), { name: "ReplyError", message: /^WRONGTYPE/ });
+  await users.cache.config("SET", "requirepass", "changed");
+  users.cache.disconnect(true); // and connect again, now without the password it needs
+  await assert.rejects(users.get("1"), { name: "ReplyError", message: /^NOAUTH/ });
+  await assert.rejects(users.tryCache(() => users.cache.noSuchCommand()), TypeError);
+  assert.equal(users.stats["cache errors"], 0);
+});

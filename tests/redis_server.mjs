@@ -1,0 +1,45 @@
+/** Real redis-server processes for fault tests in Node: started, killed, and always stopped. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Redis } from "ioredis";
+
+const stops = new Set();
+process.on("exit", () => stops.forEach((stop) => stop()));
+for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(1));
+
+/** The URL of the session's Redis with nothing in it. No default: whatever it names is flushed. */
+export async function flushed() {
+  if (!process.env.REDIS_URL) throw new Error("Set REDIS_URL to a Redis that may be flushed.");
+  const client = new Redis(process.env.REDIS_URL, { maxRetriesPerRequest: 1 });
+  await client.flushall().finally(() => client.disconnect());
+  return process.env.REDIS_URL;
+}
+
+/** Start a private redis-server without persistence, on 127.0.0.1 only; wait until it answers. */
+export async function startServer() {
+  const probe = createServer().listen(0, "127.0.0.1");
+  await once(probe, "listening");
+  const { port } = probe.address();
+  await once(probe.close(), "close");
+
+  const dir = mkdtempSync(join(tmpdir(), "redis-"));
+  const args = ["--port", `${port}`, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
+  const place = { cwd: dir, stdio: "ignore" };
+  const server = spawn(process.env.REDIS_SERVER ?? "redis-server", args, place);
+  const ended = once(server, "exit");
+  const kill = async () => server.kill("SIGKILL") && (await ended); // as a crash would: no farewell
+  const clean = () => rmSync(dir, { recursive: true, force: true });
+  const stop = () => Promise.all([kill(), clean()]); // both at once: no awaiting at process exit
+  stops.add(stop);
+
+  const patient = { retryStrategy: () => 20, maxRetriesPerRequest: null, commandTimeout: 10_000 };
+  const client = new Redis(port, "127.0.0.1", patient).on("error", () => {}); // it is not up yet
+  const failed = ended.then(() => Promise.reject(new Error(`no redis-server on ${port}`)));
+  const info = await Promise.race([client.info(), failed]).finally(() => client.disconnect());
+  if (!info.includes(`process_id:${server.pid}\r`)) throw new Error(`${port} is another server's`);
+  return { url: `redis://127.0.0.1:${port}`, pid: server.pid, kill, stop };
+}

@@ -1,0 +1,97 @@
+"""Run a snippet as a reader would: the whole file, alone in an empty folder, on a private flushed Redis.
+
+`python -m tests.runner` (make output) stores what the programs print.
+"""
+
+import shlex
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import redis
+
+from publish import snippets
+from publish.languages import OUTPUT
+from publish.snippets import Snippet
+from tests.servers import Server
+from tests.toolchain import DOTNET, PROGRAMS, run
+
+ROOT = Path(__file__).resolve().parent.parent
+LIMIT = 30  # seconds
+
+
+class Key(NamedTuple):
+    """What a program left under a key. `ttl` in seconds, -1 where it never expires."""
+
+    type: str
+    value: Any
+    ttl: int
+
+
+class Ran(NamedTuple):
+    """What a program printed, and the keys that it left."""
+
+    output: str
+    keys: dict[str, Key]
+
+
+def run_snippet(snippet: Snippet) -> Ran:
+    """Run a snippet's main. Raises RuntimeError if it fails, TimeoutError after 30 s; both name the file."""
+    server = Server()
+    try:
+        with tempfile.TemporaryDirectory(prefix="reader ") as folder:
+            Path(folder, snippet.file).write_text(snippet.whole, "utf-8")
+            # What the install line brings lies ready in this repository, so that the tests work offline.
+            Path(folder, "node_modules").symlink_to(ROOT / "node_modules")
+            program, *arguments = shlex.split(snippet.language.run.format(file=snippet.file))
+            result = run([PROGRAMS[program], *arguments], Path(folder), LIMIT, REDIS_URL=server.url)
+        if result.returncode:
+            raise RuntimeError(
+                f"{snippet.path} left with exit code {result.returncode}:\n{result.stderr or result.stdout}"
+            )
+        return Ran(result.stdout, keys(server.url))
+    except TimeoutError as error:
+        raise TimeoutError(f"{snippet.path}: {error}") from None
+    finally:
+        server.stop()
+
+
+READERS = {
+    "string": lambda client, key: client.get(key),
+    "hash": lambda client, key: client.hgetall(key),
+    "list": lambda client, key: client.lrange(key, 0, -1),
+    "set": lambda client, key: client.smembers(key),
+    "zset": lambda client, key: client.zrange(key, 0, -1, withscores=True),
+    "stream": lambda client, key: [fields for _, fields in client.xrange(key)],
+}
+
+
+def keys(url: str) -> dict[str, Key]:
+    """Return everything that a server holds."""
+    with redis.Redis.from_url(url, decode_responses=True, protocol=2) as client:
+        types = {key: client.type(key) for key in client.scan_iter()}
+        return {key: Key(kind, READERS[kind](client, key), client.ttl(key)) for key, kind in types.items()}
+
+
+def store_outputs() -> None:
+    """Run each example in the first language it has, and store what it printed."""
+    library = snippets.read(ROOT)
+    if library.faults:
+        sys.exit("\n".join(map(str, library.faults)))
+    for example, languages in library.examples.items():
+        snippet = next((one for one in languages.values() if one.language.extension != ".cs" or DOTNET), None)
+        if snippet is None:
+            print(f"snippets/{example}: not run, no toolchain here for it")
+            continue
+        try:
+            output = run_snippet(snippet).output
+        except (RuntimeError, TimeoutError) as error:
+            sys.exit(str(error))
+        if output != library.outputs.get(example):
+            (ROOT / "snippets" / (example + OUTPUT)).write_text(output, "utf-8")
+            print(f"snippets/{example}{OUTPUT}: stored from {snippet.language.label}")
+
+
+if __name__ == "__main__":
+    store_outputs()

@@ -1,0 +1,53 @@
+"""Each program prints what is stored, and the languages of one example leave the same keys behind."""
+
+import functools
+from pathlib import Path
+
+import pytest
+
+from publish import ledger, snippets
+from publish.snippets import Snippet
+from tests import record, runner, toolchain
+
+ROOT = Path(__file__).resolve().parent.parent
+LIBRARY = snippets.read(ROOT)
+JITTER = 1.25  # two TTLs drawn from ±10 % of one value differ by less than 1.1 / 0.9 = 1.23
+
+run_once = functools.cache(lambda path: runner.run_snippet(BY_PATH[path]))
+BY_PATH = {snippet.path: snippet for snippet in LIBRARY.snippets}
+
+
+def ran(snippet: Snippet) -> runner.Ran:
+    """Run a snippet once in this session."""
+    if snippet.language.extension == ".cs":
+        toolchain.need(".NET 10 SDK")
+    return run_once(snippet.path)
+
+
+@pytest.mark.parametrize("path", BY_PATH)
+def test_prints_what_is_stored(path: str, request: pytest.FixtureRequest) -> None:
+    request.node.stash[record.SUBJECT] = path, ledger.RUN
+    output = ran(BY_PATH[path]).output
+    assert output.strip(), "a program that prints nothing shows nothing"
+    assert output == LIBRARY.outputs.get(BY_PATH[path].example), (
+        "refresh it by `make output`, and look at the difference"
+    )
+
+
+@pytest.mark.parametrize("example", [name for name, languages in LIBRARY.examples.items() if len(languages) > 1])
+def test_languages_leave_the_same_keys(example: str) -> None:
+    first, *others = LIBRARY.examples[example].values()
+    expected = ran(first).keys
+    for other in others:
+        found = ran(other).keys
+        assert {key: entry[:2] for key, entry in found.items()} == {key: entry[:2] for key, entry in expected.items()}
+        for key, entry in found.items():
+            low, high = sorted([entry.ttl, expected[key].ttl])
+            assert (low == high == -1) or (low > 0 and high / low < JITTER), f"{key}: TTL {low} s and {high} s"
+
+
+@pytest.mark.parametrize("path", BY_PATH)
+def test_file_is_short_enough_to_read(path: str) -> None:
+    assert len(BY_PATH[path].whole.splitlines()) <= 120
+    for name, section in BY_PATH[path].sections.items():
+        assert 5 <= len(section.code.splitlines()) <= 30, f"section {name}"
