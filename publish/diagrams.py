@@ -17,31 +17,30 @@ from publish.snippets import Fault
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
-MERMAID = ROOT / "node_modules/mermaid/dist/mermaid.min.js"
 OFF = ("gpu", "quic", "background-networking", "component-update", "sync")
 FLAGS = ["--headless", "--no-sandbox", "--no-first-run", *(f"--disable-{part}" for part in OFF)]
-FENCE = re.compile(r"(?P<indent>[\s>]*)(?P<ticks>`{3,}|~{3,}) *mermaid\s*\n(?P<source>.*)\n[\s>]*(?P=ticks).*", re.DOTALL)
+FENCE = re.compile(r"(?P<indent>[\s>]*)(?P<mark>`{3,}|~{3,}) *mermaid\s*\n(?P<source>.*)\n[\s>]*(?P=mark).*", re.DOTALL)
 COLOURS = {"ink": "#1f2933", "line": "#52606d", "fill": "#f5f7fa", "stroke": "#9aa5b1", "bg": "#fff"}
 COLOURS |= {"accent": "#c2410c", "accent-fill": "#fff3ea", "note": "#fff8db", "note-ink": "#1f2933"}
 STYLE = """text, tspan { fill: $ink } .noteText, .noteText tspan { fill: $note-ink } .labelText { font-weight: 700 }
-.node :is(rect, polygon, circle, path), rect.actor, .labelBox, [class^="activation"], .actor-man :is(circle, line) {
-fill: $fill; stroke: $stroke; stroke-width: 1.25px } .accent :is(rect, polygon, circle, path) { fill: $accent-fill; stroke: $accent }
-.cluster rect { fill: none; stroke: $stroke; stroke-width: 1.25px; stroke-dasharray: 5 4 }
-rect.note { fill: $note; stroke: $stroke; stroke-width: 1.25px }
+.node :is(rect, polygon, circle, path), .cluster rect, .actor-man :is(circle, line), [class^="activation"],
+rect.actor, rect.note, .labelBox, .actor-line, .loopLine { fill: $fill; stroke: $stroke; stroke-width: 1.25px }
+.accent :is(rect, polygon, circle, path) { fill: $accent-fill; stroke: $accent } rect.note { fill: $note }
+.cluster rect { fill: none; stroke-dasharray: 5 4 } .loopLine:not([style]) { stroke-dasharray: none }
 .flowchart-link, .messageLine0, .messageLine1 { stroke: $line; stroke-width: 1.25px }
 .messageLine1 { stroke-dasharray: 5 3 } .edge-thickness-thick { stroke-width: 2.5px }
 marker * { fill: $line; stroke: $line } .sequenceNumber { fill: $bg } .edgeLabel rect { fill: $bg; opacity: 1 }
-.actor-line, .loopLine { stroke: $stroke; stroke-width: 1.25px } .loopLine:not([style]) { stroke-dasharray: none }
-.messageText, .loopText, .sectionTitle, .cluster-label text {
-paint-order: stroke; stroke: $bg; stroke-width: 5px; stroke-linejoin: round }"""
+.messageText, .loopText, .loopText tspan, .sectionTitle, .cluster-label text {
+  paint-order: stroke; stroke: $bg; stroke-width: 5px; stroke-linejoin: round }"""
 STYLE = re.sub(r"\$([\w-]+)", lambda name: f"var(--dg-{name[1]}, {COLOURS[name[1]]})", STYLE)
+STYLE = re.sub(r"(?=;| })", " !important", STYLE)
 TIDY = r"""async ([id, source, themeCSS]) => {
-  const sizes = {actorFontSize: 14, noteFontSize: 14, messageFontSize: 14, width: 110, height: 40, actorMargin: 30};
   mermaid.initialize({
     theme: "base", themeCSS, themeVariables: {fontSize: "14px"}, fontFamily: '"DejaVu Sans"', htmlLabels: false,
     startOnLoad: false, suppressErrorRendering: true, deterministicIds: true, handDrawnSeed: 1,
     flowchart: {nodeSpacing: 28, rankSpacing: 36, padding: 12, diagramPadding: 4},
-    sequence: {mirrorActors: false, diagramMarginX: 4, diagramMarginY: 14, messageMargin: 28, boxMargin: 8, ...sizes},
+    sequence: {mirrorActors: false, width: 110, height: 40, actorMargin: 30, messageMargin: 28, boxMargin: 8,
+      diagramMarginX: 4, diagramMarginY: 14, actorFontSize: 14, noteFontSize: 14, messageFontSize: 14},
   });
   try { document.body.innerHTML = (await mermaid.render(id, source)).svg } catch (error) { return [error.message, ""] }
   const svg = document.querySelector("svg"), box = svg.viewBox.baseVal, all = pick => [...svg.querySelectorAll(pick)];
@@ -59,9 +58,10 @@ TIDY = r"""async ([id, source, themeCSS]) => {
   for (let found; (found = all("*").filter(idle)).length;) found.forEach(e => e.remove());
   const style = svg.querySelector("style"), css = [...style.sheet.cssRules].filter(rule => rule.style).map(rule => {
     const picks = rule.selectorText.split(/, (?![^(]*\))/).filter(pick => document.querySelector(pick));
-    return picks.length ? `${picks}{${rule.style.cssText}}` : "";
-  }).join("").replace(/(background-)?color: [^;]+;|text-align: \w+;/g, "").replace(/([{:;,]) | (?=[{!])|;(?=})/g, "$1");
-  style.textContent = css.replace(/[^{}]+{}/g, "").replaceAll('"DejaVu Sans"', 'Verdana,"DejaVu Sans",sans-serif');
+    for (const name of ["color", "background-color", "text-align"]) rule.style.removeProperty(name);
+    return picks.length && rule.style.length ? `${picks}{${rule.style.cssText}}` : "";
+  }).join("").replace(/([{:;,]) | (?=[{!])|;(?=})/g, "$1");
+  style.textContent = css.replaceAll('"DejaVu Sans"', 'Verdana,"DejaVu Sans",sans-serif');
   for (const e of [svg, ...all("*")]) for (const {name, value} of [...e.attributes]) {
     const kept = name === "class" ? value.split(/\s+/).filter(word => css.match(`\\.${word}(?![\\w-])`)).join(" ")
       : name === "id" ? (e === svg || refers(value) ? value : "")
@@ -70,11 +70,12 @@ TIDY = r"""async ([id, source, themeCSS]) => {
       : value.replace(/-?\d*\.\d+/g, number => +(+number).toFixed(1));
     kept ? e.setAttribute(name, kept) : e.removeAttribute(name);
   }
-  const width = Math.ceil(box.width), names = {role: "img", "aria-labelledby": `${id}-title`, "aria-describedby": `${id}-desc`};
-  const scale = {width: "100%", style: `max-width:${width}px;min-width:${Math.floor(width * 0.7)}px`}; // 10 px text
-  for (const [name, value] of Object.entries({...names, ...scale})) svg.setAttribute(name, value);
+  const wide = box.width.toFixed(1), size = `max-width:${+wide}px;min-width:${Math.floor(wide * 0.7)}px`; // 10 px text
+  const words = {role: "img", "aria-labelledby": `${id}-title`, "aria-describedby": `${id}-desc`};
+  for (const [name, value] of Object.entries({...words, style: size})) svg.setAttribute(name, value);
   for (const name of ["title", "desc"]) svg.querySelector(name).id = `${id}-${name}`;
-  return ["", new XMLSerializer().serializeToString(svg).replace(/[ \t\n]+/g, " ")];
+  const text = new XMLSerializer().serializeToString(svg).replace(/[ \t\n]+/g, " ");
+  return ["", text.replace(/<\/(title|desc|text)>/g, "$& ")]; // so that the site's search does not glue words together
 }"""
 
 
@@ -103,8 +104,8 @@ def inline(markdown: str, docs: Path = DOCS) -> str:
         if not fence or fence["indent"] or not (path := svg_path(fence["source"], docs)).exists():
             return text
         seen[path.stem] += 1
-        again = f"dg-{path.stem}-{seen[path.stem]}" if seen[path.stem] > 1 else f"dg-{path.stem}"
-        svg = path.read_text("utf-8").strip().replace(f"dg-{path.stem}", again)
+        name = f"dg-{path.stem}" if seen[path.stem] == 1 else f"dg-{path.stem}-{seen[path.stem]}"
+        svg = path.read_text("utf-8").strip().replace(f"dg-{path.stem}", name)
         return f'\n<figure class="diagram">{svg}</figure>\n'
 
     return "\n".join(figure(block.text) if block.fenced else block.text for block in split(markdown))
@@ -124,13 +125,12 @@ def draw(missing: dict[Path, tuple[str, int, str]]) -> Iterator[tuple[Path, str 
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
         for path, (name, line, source) in missing.items():
             page = browser.new_page()
-            page.add_script_tag(path=MERMAID)
-            error, svg = page.evaluate(TIDY, [f"dg-{path.stem}", source, re.sub("(?=;| })", " !important", STYLE)])
-            said = re.search(r" on line (\d+)", error)
+            page.add_script_tag(path=ROOT / "node_modules/mermaid/dist/mermaid.min.js")
+            error, svg = page.evaluate(TIDY, [f"dg-{path.stem}", source, STYLE])
+            said = re.search(r" on line (\d+)", error)  # counted without comments
             code = [at for at, text in enumerate(source.split("\n"), line + 1) if not text.lstrip().startswith("%%")]
             at = code[min(int(said[1]), len(code)) - 1] if said else line
-            words = " ".join(re.sub(r" on line \d+|-*\^", "", error).split())
-            yield path, Fault(name, at, words) if error else svg
+            yield path, Fault(name, at, " ".join(re.sub(r" on line \d+|-*\^", "", error).split())) if error else svg
 
 
 def render(docs: Path = DOCS) -> list[str]:
@@ -138,27 +138,27 @@ def render(docs: Path = DOCS) -> list[str]:
     wanted: dict[Path, tuple[str, int, str]] = {}
     faults: list[str] = []
     for page in sorted(docs.rglob("*.md")):
+        name = page.relative_to(docs.parent).as_posix()
         for block in split(page.read_text("utf-8")):
             if fence := FENCE.fullmatch(block.text):
-                name = page.relative_to(docs.parent).as_posix()
                 faults += [str(Fault(name, block.line, problem)) for problem in problems(block.text)]
                 wanted.setdefault(svg_path(fence["source"], docs), (name, block.line, fence["source"]))
     missing = {path: place for path, place in wanted.items() if not path.exists()}
     if missing and not shutil.which("chromium"):
-        faults.append("Chromium was not found and renders the diagrams; install it: sudo apt-get install chromium")
-    drawn = dict(draw(missing)) if missing and not faults else {}
+        faults.append("Chromium, which renders the diagrams, was not found; install it: sudo apt-get install chromium")
+    drawn = {} if faults else dict(draw(missing))
     faults += [str(svg) for svg in drawn.values() if isinstance(svg, Fault)]
     if faults:
         return faults
-    (docs / "_diagrams").mkdir(exist_ok=True)
     for path, svg in drawn.items():
+        path.parent.mkdir(exist_ok=True)
         draft = path.with_suffix(".new")
         draft.write_text(f"{svg}\n", "utf-8")
         draft.replace(path)
-        print(f"{path.relative_to(docs.parent).as_posix()} for {wanted[path][0]}:{wanted[path][1]}")
-    for path in {*(docs / "_diagrams").glob("*.svg")} - {*wanted}:
+        print(f"{path.relative_to(docs.parent).as_posix()} drawn for {wanted[path][0]}:{wanted[path][1]}")
+    for path in {*docs.glob("_diagrams/*.svg")} - {*wanted}:
         path.unlink()
-        print(f"{path.relative_to(docs.parent).as_posix()} is used no more")
+        print(f"{path.relative_to(docs.parent).as_posix()} deleted, no page uses it")
     return []
 
 

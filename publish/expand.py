@@ -15,7 +15,7 @@ from publish.languages import LANGUAGES
 from publish.snippets import Section, Snippet
 
 INCLUDE = re.compile(r"^(?P<indent> *)::: (?P<example>\S+) (?P<section>[\w-]+)(?: \((?P<reasons>.+)\))?$", re.MULTILINE)
-CLAIM = re.compile(r"\[(?P<text>[^\[\]]+)\]\(proof:(?P<name>\w+)\)")
+CLAIM = re.compile(r"\[(?P<text>[^\[\]]+)\]\(proof:(?P<name>\w+)\)(?P<end>[.,;:]?)")
 OUTPUT = "output"  # the section name that asks for what the program prints
 
 
@@ -70,7 +70,7 @@ class Press:
 
         def prose(text: str) -> str:
             text = INCLUDE.sub(include, text)
-            return CLAIM.sub(lambda match: self.claim(match["text"], match["name"], next(claims)), text)
+            return CLAIM.sub(lambda match: self.claim(match, next(claims)), text)
 
         parts = [part.text if part.fenced else prose(part.text) for part in blocks.split(markdown)]
         return "\n".join([diagrams.inline("\n".join(parts)), *map(whole_file, whole.values())])
@@ -88,12 +88,12 @@ class Press:
 
     def provenance(self, snippet: Snippet, section: Section) -> str:
         """Return the line below a block: the badge, the lines, the links, the commands that run it."""
-        source = f"[Source](/source/{snippet.path}.md#{anchor(section.first)})"
+        source = f"[source](/source/{snippet.path}.md#{anchor(section.first)})"
         copy = f'<button type="button" class="copy-file" data-copy="{file_id(snippet)}" hidden>Copy whole file</button>'
         download = f"[Download](/{snippet.path}){{: download }}"
-        run = " ".join(f"`{command}`" for command in snippet.language.commands(snippet.file, snippet.text))
-        keep = f"Lines {section.first}–{section.last} · {source} · {copy} {download} · Run {run}"
-        return f"{self.badge(snippet)} {keep}\n{{: .provenance }}"
+        run = " then ".join(f"`{command}`" for command in snippet.language.commands(snippet.file, snippet.text))
+        where = f"lines {section.first}–{section.last} of the {source}"
+        return f"{self.badge(snippet)} · {where}<br>\n{copy} {download} Run: {run}\n{{: .provenance }}"
 
     def badge(self, snippet: Snippet) -> str:
         """Return what the ledger knows of a snippet, as a mark that also says it in words."""
@@ -102,7 +102,7 @@ class Press:
             return f'<span class="badge stale" title="This file {problem}">Not run here</span>'
         row = self.ledger[snippet.path]
         versions = ", ".join(f"{name} {version}" for name, version in row["versions"].items())
-        return f'<span class="badge passed">Ran {row["date"]}</span> {versions} ·'
+        return f'<span class="badge passed">Ran {row["date"]}</span> on {versions}'
 
     def output(self, include: Include) -> str:
         """Return what the program printed, the same in every language, and its command line."""
@@ -112,8 +112,10 @@ class Press:
         note = same if len(labels) > 1 else "Compared on every test run."
         return f'```text title="What it printed"\n{text}\n```\n\n{note}\n{{: .provenance }}'
 
-    def claim(self, text: str, name: str, number: int) -> str:
+    def claim(self, match: re.Match[str], number: int) -> str:
         """Return a claim with a mark that opens to the tests that prove it. Works without JavaScript."""
+        name = match["name"]
+        before, _, last = match["text"].rpartition(" ")  # the mark never stands alone at the start of a line
         found = self.proofs[name]
         passed = all(proof.outcome == ledger.PASSED for proof in found)
         rows = "".join(
@@ -124,8 +126,8 @@ class Press:
         )
         word = "passed" if passed else "not proved"
         return (
-            f'<span class="claim">{text}<button type="button" class="proof {word.replace(" ", "-")}" '
-            f'popovertarget="proof-{number}" aria-label="Proof: {name}, {word}"></button></span>'
+            f'{before} <span class="nowrap">{last}<button type="button" class="proof {word.replace(" ", "-")}" '
+            f'popovertarget="proof-{number}" aria-label="Proof: {name}, {word}"></button>{match["end"]}</span>'
             f'<span class="proof-card" id="proof-{number}" popover><span class="proof-name">{name}</span> {rows}</span>'
         )
 

@@ -62,10 +62,9 @@ def code(page: Tag, path: str, known: set[str], listed: list[dict[str, str]]) ->
             entry["page"] == f"docs/{source}" and entry["code"].strip() == text.strip() for entry in listed
         ):
             yield line(block), f"a code block that is in no snippet, output or allow-list: {text.splitlines()[0][:60]}"
-    for tag in page.find_all(["pre", "script", "style", "code"]):
-        tag.clear()
-    for match in LEFTOVER.finditer(page.get_text()):
-        yield 1, f"a literal {match[0]!r} that should have been expanded"
+    for words in page.find_all(string=LEFTOVER):
+        if not words.find_parent(["pre", "code", "script", "style"]):
+            yield line(words.parent), f"a literal {LEFTOVER.search(words)[0]!r} that should have been expanded"
 
 
 def requests(page: Tag) -> Iterator[tuple[int, str]]:

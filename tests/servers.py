@@ -1,11 +1,13 @@
 """Real redis-server processes: found, started on a free loopback port, killed, and always stopped."""
 
 import atexit
+import ctypes
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -35,6 +37,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def die_with_parent() -> None:
+    """Ask Linux to end this process when its parent does, however that ends."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
 class Server:
     """One private redis-server without persistence, listening on 127.0.0.1 only."""
 
@@ -51,7 +59,9 @@ class Server:
         self.log = Path(self.dir, "redis.log")
         command = [redis_server_binary(), "--port", str(self.port), "--bind", "127.0.0.1", "--save", "",
                    "--appendonly", "no", "--dir", self.dir, "--logfile", str(self.log), *self.options]  # fmt: skip
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=die_with_parent
+        )
         deadline = time.monotonic() + 10
         while True:
             try:
@@ -68,6 +78,10 @@ class Server:
         """Kill it as a crash would: SIGKILL, no farewell."""
         os.kill(self.process.pid, signal.SIGKILL)
         self.process.wait()
+
+    def freeze(self) -> None:
+        """Stop it in its tracks: connections stay open, nothing answers."""
+        os.kill(self.process.pid, signal.SIGSTOP)
 
     def stop(self) -> None:
         """Stop it and remove its folder; harmless if it is gone already."""

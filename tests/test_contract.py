@@ -11,6 +11,7 @@ from tests import record, runner, toolchain
 
 ROOT = Path(__file__).resolve().parent.parent
 LIBRARY = snippets.read(ROOT)
+WIDTH = 84  # columns of a shown section
 JITTER = 1.25  # two TTLs drawn from ±10 % of one value differ by less than 1.1 / 0.9 = 1.23
 
 run_once = functools.cache(lambda path: runner.run_snippet(BY_PATH[path]))
@@ -50,4 +51,6 @@ def test_languages_leave_the_same_keys(example: str) -> None:
 def test_file_is_short_enough_to_read(path: str) -> None:
     assert len(BY_PATH[path].whole.splitlines()) <= 120
     for name, section in BY_PATH[path].sections.items():
-        assert 5 <= len(section.code.splitlines()) <= 30, f"section {name}"
+        lines = section.code.splitlines()
+        assert 5 <= len(lines) <= 30, f"section {name}"
+        assert max(map(len, lines)) <= WIDTH, f"section {name} has lines that a page and a slide cannot show"

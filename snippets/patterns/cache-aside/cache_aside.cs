@@ -17,11 +17,14 @@ static class CacheAside
         var login = uri.UserInfo.Split(':', 2).Select(Uri.UnescapeDataString).ToArray();
         return await ConnectionMultiplexer.ConnectAsync(new ConfigurationOptions
         {
-            EndPoints = { { uri.Host, uri.Port < 0 ? 6379 : uri.Port } }, Ssl = uri.Scheme == "rediss",
-            User = login[0], Password = login.ElementAtOrDefault(1),
+            EndPoints = { { uri.Host, uri.Port < 0 ? 6379 : uri.Port } },
+            Ssl = uri.Scheme == "rediss",
+            User = login[0],
+            Password = login.ElementAtOrDefault(1),
             DefaultDatabase = int.TryParse(uri.AbsolutePath.Trim('/'), out var number) ? number : 0,
             AbortOnConnectFail = false, // start without Redis, and go on trying to connect
-            ConnectRetry = 1, ConnectTimeout = 500, AsyncTimeout = 500,
+            ConnectTimeout = 500,
+            AsyncTimeout = 500,
             HeartbeatInterval = TimeSpan.FromMilliseconds(100), // timeouts are noticed only at a heartbeat
             BacklogPolicy = BacklogPolicy.FailFast, // without a connection, commands fail at once
         });
@@ -34,9 +37,7 @@ static class CacheAside
     const string Missing = "missing"; // not JSON, so no user can be mistaken for it
     static readonly JsonSerializerOptions Json = JsonSerializerOptions.Web; // camelCase names
 
-    /// <summary>What goes into the cache: named fields, no secrets.</summary>
-    public sealed record User(string Id, string Name, string Email);
-
+    public sealed record User(string Id, string Name, string Email); // what the cache holds: no secrets
     public static string UserKey(string id) => $"cache:user:{id}"; // the only key read, written or deleted
 
     /// <summary>Spread expiries over ±10 %, so that keys written together do not expire together.</summary>
@@ -100,9 +101,8 @@ static class CacheAside
         }
 
         // Waiting does not mend a wrong password, which may be the cause of having no connection
-        static bool BadLogin(Exception? e) =>
-            e is RedisConnectionException { FailureType: ConnectionFailureType.AuthenticationFailure }
-            || (e?.InnerException is { } cause && BadLogin(cause));
+        static bool BadLogin(Exception? e) => e is not null && (BadLogin(e.InnerException)
+            || e is RedisConnectionException { FailureType: ConnectionFailureType.AuthenticationFailure });
         // --8<-- [end:fail-open]
     }
 

@@ -6,24 +6,24 @@ import { DatabaseSync } from "node:sqlite";
 import { Redis } from "ioredis";
 
 // --8<-- [start:connect]
-/** Make the one client that the whole process shares. Times are in milliseconds. */
+/** Make the one client that the whole process shares. Times in milliseconds. */
 export function connect(url) {
   const client = new Redis(url, {
-    connectTimeout: 500,
-    commandTimeout: 500,
+    connectTimeout: 250,
+    commandTimeout: 250,
     maxRetriesPerRequest: 1,
-    // shorter than commandTimeout, so that a waiting command learns what went wrong
+    // shorter than commandTimeout, so that a command learns what went wrong
     retryStrategy: () => 50 + Math.random() * 50,
   });
-  // every failed connection ends here too; without a listener ioredis prints its whole stack
-  client.on("error", (error) => console.error("redis:", error.code ?? error.message));
+  // without a listener ioredis prints the whole stack of each failed connection
+  client.on("error", (error) => console.error(error.code ?? error.message));
   return client;
 }
 // --8<-- [end:connect]
 
 // --8<-- [start:model]
-export const TTL = 3600; // seconds; the longest a lost delete can leave a user stale
-export const MISSING_TTL = 60; // seconds; short, because a missing user may soon exist
+export const TTL = 3600; // s; the longest a lost delete can leave a user stale
+export const MISSING_TTL = 60; // s; short, because a missing user may soon exist
 export const MISSING = "missing"; // not JSON, so no user can be mistaken for it
 
 /** What goes into the cache: named fields, no secrets. */
@@ -32,7 +32,7 @@ const toUser = ({ id, name, email }) => ({ id, name, email });
 /** The only key that this example reads, writes or deletes. */
 export const userKey = (id) => `cache:user:${id}`;
 
-/** Spread expiries over ±10 %, so that keys written together do not expire together. */
+/** Spread expiries over ±10 %: keys written together expire apart. */
 export const jitter = (ttl) => Math.round(ttl * (0.9 + Math.random() * 0.2));
 // --8<-- [end:model]
 
@@ -49,7 +49,7 @@ export class Users {
     const cached = await this.tryCache(() => this.cache.get(key));
     if (cached !== null) return cached === MISSING ? null : JSON.parse(cached);
 
-    const user = await this.load(id); // node:sqlite answers at once, most drivers promise
+    const user = await this.load(id); // node:sqlite is synchronous, most are not
     const value = user === null ? MISSING : JSON.stringify(user);
     const ttl = user === null ? MISSING_TTL : TTL;
     await this.tryCache(() => this.cache.set(key, value, "EX", jitter(ttl)));
@@ -58,7 +58,8 @@ export class Users {
 
   load(id) {
     this.stats["database reads"] += 1;
-    const row = this.db.prepare("SELECT id, name, email FROM users WHERE id = ?").get(id);
+    const query = "SELECT id, name, email FROM users WHERE id = ?";
+    const row = this.db.prepare(query).get(id);
     return row === undefined ? null : toUser(row);
   }
   // --8<-- [end:read]
@@ -66,21 +67,22 @@ export class Users {
   // --8<-- [start:write]
   async save(user) {
     const upsert = `INSERT INTO users (id, name, email) VALUES (?, ?, ?)
-      ON CONFLICT (id) DO UPDATE SET name = excluded.name, email = excluded.email`;
-    this.db.prepare(upsert).run(user.id, user.name, user.email); // has committed when it returns
-    await this.tryCache(() => this.cache.del(userKey(user.id))); // only after the commit
+      ON CONFLICT (id) DO UPDATE
+      SET name = excluded.name, email = excluded.email`;
+    this.db.prepare(upsert).run(user.id, user.name, user.email); // commits
+    await this.tryCache(() => this.cache.del(userKey(user.id))); // after the commit
   }
   // --8<-- [end:write]
 
   // --8<-- [start:fail-open]
-  /** Run a cache command. Where Redis is down or slow, count that and answer null. */
+  /** Run a cache command. If Redis is down or slow, count that and answer null. */
   async tryCache(command) {
     try {
       return await command();
     } catch (error) {
-      // ioredis has no class for an outage, only these messages; a wrong type, a wrong password
-      // or a bug of our own matches none of them, and waiting would not mend it
-      const outage = /^(Command timed out|Connection is closed|Reached the max retries)/;
+      // ioredis has no class for an outage, only these messages; a wrong type,
+      // a wrong password or a bug of our own is none, and waiting mends none
+      const outage = /^(Command timed out|Connection is closed|Reached the max retr)/;
       if (!outage.test(error.message)) throw error;
       this.stats["cache errors"] += 1;
       return null;

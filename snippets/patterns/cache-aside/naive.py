@@ -1,5 +1,4 @@
 # /// script
-# requires-python = ">=3.11"
 # dependencies = ["redis==8.1.0"]
 # ///
 """How cache-aside is often written, failing in four ways. Do not copy it: cache_aside.py is the mended one."""

@@ -1,31 +1,59 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
-using Xunit;
+using StackExchange.Redis;
 
-[assembly: CollectionBehavior(DisableTestParallelization = true)] // the tests share one Redis
+[assembly: Xunit.CollectionBehavior(DisableTestParallelization = true)] // the tests share one Redis
 
 /// <summary>A private redis-server without persistence, on 127.0.0.1 only, for a test to kill.</summary>
-sealed class RedisServer : IAsyncDisposable
+sealed class RedisServer(Process keeper, string url) : IAsyncDisposable
 {
-    // Kills the server when our end of its input closes, so also when the test process is gone.
-    const string Keeper = """dir=$1; shift; "$@" & read -r _; kill -9 $!; wait; rm -rf "$dir" """;
+    // Kills the server once our end of its input closes, so also where the test process itself was killed
+    const string Keeper = """dir=$1; shift; "$@" & read -r _; kill -9 $!; wait $!; rm -rf "$dir" """;
 
-    readonly Process keeper;
-    readonly Uri uri;
+    public string Url => url;
 
-    public string Url => uri.OriginalString;
-
-    RedisServer(Process keeper, Uri uri) => (this.keeper, this.uri) = (keeper, uri);
-
+    /// <summary>Start one on a free port, and wait until it answers. Throws if it does not within 10 s.</summary>
     public static async Task<RedisServer> StartAsync()
     {
+        using var free = new TcpListener(IPAddress.Loopback, 0);
+        free.Start();
+        var port = ((IPEndPoint)free.LocalEndpoint).Port;
+        free.Stop();
         var dir = Directory.CreateTempSubdirectory("redis-").FullName;
-        var uri = new Uri($"redis://127.0.0.1:{FreePort()}");
-        string[] server = [Environment.GetEnvironmentVariable("REDIS_SERVER") ?? "redis-server",
-            "--port", $"{uri.Port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", dir,
-            "--logfile", $"{dir}/redis.log"];
-        var start = new ProcessStartInfo("sh", ["-c", Keeper, "sh", dir, .. server]) { RedirectStandardInput = true };
-        var started = new RedisServer(Process.Start(start)!, uri);
+        var binary = Environment.GetEnvironmentVariable("REDIS_SERVER") ?? "redis-server";
+        string[] command = [binary, "--port", $"{port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
+            "--dir", dir, "--logfile", $"{dir}/redis.log"];
+        var start = new ProcessStartInfo("sh", ["-c", Keeper, "sh", dir, .. command]) { RedirectStandardInput = true };
+        var server = new RedisServer(Process.Start(start)!, $"redis://127.0.0.1:{port}");
+        for (var waited = Stopwatch.StartNew(); ; await Task.Delay(20))
+        {
+            try
+            {
+                using var probe = new TcpClient("127.0.0.1", port) { ReceiveTimeout = 1000 };
+                probe.Client.Send("PING\r\n"u8);
+                if (probe.Client.Receive(new byte[7]) > 0) return server;
+            }
+            catch (SocketException) when (waited.Elapsed.TotalSeconds < 10) { }
+            catch { server.Kill(); throw; }
+        }
+    }
+
+    /// <summary>Kill it as a crash would: SIGKILL, no farewell. Returns when it is gone.</summary>
+    public void Kill() { keeper.StandardInput.Close(); keeper.WaitForExit(); }
+
+    public async ValueTask DisposeAsync() => await Task.Run(Kill);
+
+    /// <summary>A connection that may reconfigure or empty the Redis at a URL.</summary>
+    public static async Task<ConnectionMultiplexer> AdminAsync(string url) =>
+        await ConnectionMultiplexer.ConnectAsync($"{new Uri(url).Authority},allowAdmin=true");
+
+    /// <summary>The URL of the Redis that all tests share, with nothing in it.</summary>
+    public static async Task<string> FlushedSessionAsync()
+    {
+        var url = Environment.GetEnvironmentVariable("REDIS_URL") ?? throw new InvalidOperationException("Set REDIS_URL");
+        await using var admin = await AdminAsync(url);
+        await admin.GetServers().Single().FlushAllDatabasesAsync();
+        return url;
     }
 }

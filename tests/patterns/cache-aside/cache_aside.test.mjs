@@ -66,6 +66,32 @@ test("redis_down_still_serves_from_db", async (t) => {
   assert.equal(users.stats["cache errors"], 5); // two reads of GET and SET, one DEL
 });
 
+test("redis_frozen_costs_only_its_timeouts", { timeout: 10_000 }, async (t) => {
+  const server = await ownServer(t);
+  const users = makeUsers(t, server.url);
+  await users.cache.ping();
+  process.kill(server.pid, "SIGSTOP");
+  const started = performance.now();
+  assert.equal((await users.get("1")).name, "Ada");
+  assert.ok(performance.now() - started < 3000); // GET and SET, 250 ms each
+  assert.equal(users.stats["cache errors"], 2);
+});
+
+test("overtaken_reader_leaves_the_old_value_until_its_ttl", async (t) => {
+  const users = makeUsers(t, await flushed());
+  const load = users.load;
+  users.load = async (id) => {
+    const user = load.call(users, id);
+    await users.save({ id: "1", name: "Ada Lovelace", email: "ada@example.com" }); // before our SET
+    return user;
+  };
+  await users.get("1");
+  users.load = load;
+  assert.equal((await users.get("1")).name, "Ada");
+  const ttl = await users.cache.ttl(userKey("1"));
+  assert.ok(ttl > 0 && ttl <= 3960, `${ttl}`);
+});
+
 test("write_then_read_sees_the_new_value", async (t) => {
   const users = makeUsers(t, await flushed());
   assert.equal((await users.get("1")).name, "Ada");

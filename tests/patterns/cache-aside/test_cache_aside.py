@@ -1,6 +1,7 @@
 """What the cache-aside page claims, in Python."""
 
 import sqlite3
+import time
 from types import ModuleType
 from typing import Any
 
@@ -58,6 +59,16 @@ def test_redis_down_still_serves_from_db(example: ModuleType, own_server: Server
     assert users.get("1").name == "Ada Lovelace"
     assert users.stats["database reads"] == 3
     assert users.stats["cache errors"] == 5  # two reads of GET and SET, one DEL
+
+
+def test_redis_frozen_costs_only_its_timeouts(example: ModuleType, own_server: Server, db: sqlite3.Connection) -> None:
+    users = example.Users(example.connect(own_server.url), db)
+    users.cache.ping()
+    own_server.freeze()
+    started = time.monotonic()
+    assert users.get("1").name == "Ada"
+    assert time.monotonic() - started < 3  # GET and SET, 0.25 s each; without timeouts it would not end
+    assert users.stats["cache errors"] == 2
 
 
 def test_write_then_read_sees_the_new_value(example: ModuleType, users: Any) -> None:

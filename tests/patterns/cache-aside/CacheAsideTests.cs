@@ -1,0 +1,150 @@
+using Microsoft.Data.Sqlite;
+using StackExchange.Redis;
+using Xunit;
+using static CacheAside;
+
+/// <summary>What the cache-aside page claims, in C#.</summary>
+public sealed class CacheAsideTests : IAsyncLifetime
+{
+    readonly SqliteConnection db = new("Data Source=:memory:");
+    ConnectionMultiplexer redis = null!;
+    IDatabase cache = null!;
+    Users users = null!;
+
+    public async Task InitializeAsync()
+    {
+        await db.OpenAsync();
+        using var create = new SqliteCommand("""
+            CREATE TABLE users (id TEXT PRIMARY KEY, name TEXT, email TEXT, password_hash TEXT);
+            INSERT INTO users VALUES ('1', 'Ada', 'ada@example.com', 'secret');
+            INSERT INTO users VALUES ('2', 'Grace', 'grace@example.com', 'secret');
+            """, db);
+        await create.ExecuteNonQueryAsync();
+        redis = await ConnectAsync(await RedisServer.FlushedSessionAsync());
+        cache = redis.GetDatabase();
+        users = new Users(cache, db);
+    }
+
+    public async Task DisposeAsync()
+    {
+        await redis.DisposeAsync();
+        await db.DisposeAsync();
+    }
+
+    [Fact(DisplayName = "second_read_does_not_hit_db")]
+    public async Task SecondReadDoesNotHitDb()
+    {
+        var first = await users.GetAsync("1");
+        Assert.Equal("Ada", first?.Name);
+        Assert.Equal(first, await users.GetAsync("1"));
+        Assert.Equal(1, users.DatabaseReads);
+    }
+
+    [Fact(DisplayName = "hostile_id_returns_nothing")]
+    public async Task HostileIdReturnsNothing()
+    {
+        string[] hostile =
+            ["1 OR 1=1", "1' OR '1'='1", "*", "1; DROP TABLE users", "ключ\n", new string('x', 10_000)];
+        foreach (var id in hostile)
+            Assert.Null(await users.GetAsync(id));
+        Assert.Equal("Ada", (await users.GetAsync("1"))?.Name);
+    }
+
+    [Fact(DisplayName = "missing_row_cached_briefly_then_insert_visible")]
+    public async Task MissingRowCachedBrieflyThenInsertVisible()
+    {
+        Assert.Null(await users.GetAsync("3"));
+        Assert.Null(await users.GetAsync("3"));
+        Assert.Equal(1, users.DatabaseReads);
+        Assert.InRange((await cache.KeyTimeToLiveAsync(UserKey("3")))!.Value.TotalSeconds, 0.001, 66);
+
+        await users.SaveAsync(new User("3", "Edsger", "edsger@example.com"));
+        Assert.Equal("Edsger", (await users.GetAsync("3"))?.Name);
+    }
+
+    [Fact(DisplayName = "redis_down_still_serves_from_db")]
+    public async Task RedisDownStillServesFromDb()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var own = await ConnectAsync(server.Url);
+        users = new Users(own.GetDatabase(), db);
+        Assert.Equal("Ada", (await users.GetAsync("1"))?.Name);
+
+        server.Kill();
+        Assert.Equal("Ada", (await users.GetAsync("1"))?.Name);
+        await users.SaveAsync(new User("1", "Ada Lovelace", "ada@example.com"));
+        Assert.Equal("Ada Lovelace", (await users.GetAsync("1"))?.Name);
+        Assert.Equal(3, users.DatabaseReads);
+        Assert.Equal(5, users.CacheErrors); // two reads of GET and SET, one DEL
+
+        await using var late = await ConnectAsync(server.Url);
+        Assert.Equal("Ada Lovelace", (await new Users(late.GetDatabase(), db).GetAsync("1"))?.Name);
+    }
+
+    [Fact(DisplayName = "write_then_read_sees_the_new_value")]
+    public async Task WriteThenReadSeesTheNewValue()
+    {
+        Assert.Equal("Ada", (await users.GetAsync("1"))?.Name);
+        await users.SaveAsync(new User("1", "Ada Lovelace", "ada@example.com"));
+        Assert.Equal("Ada Lovelace", (await users.GetAsync("1"))?.Name);
+        using var select = new SqliteCommand("SELECT name FROM users WHERE id = '1'", db);
+        Assert.Equal("Ada Lovelace", await select.ExecuteScalarAsync());
+    }
+
+    [Fact(DisplayName = "ttl_is_an_hour_give_or_take_ten_percent")]
+    public async Task TtlIsAnHourGiveOrTakeTenPercent()
+    {
+        var ttls = new HashSet<int>(); // in whole seconds
+        for (var i = 0; i < 50; i++)
+        {
+            await users.GetAsync("1");
+            ttls.Add((int)(await cache.KeyTimeToLiveAsync(UserKey("1")))!.Value.TotalSeconds);
+            await cache.KeyDeleteAsync(UserKey("1"));
+        }
+        Assert.InRange(ttls.Min(), 3239, 3960);
+        Assert.InRange(ttls.Max(), 3239, 3960);
+        Assert.True(ttls.Count > 10, "spread, not one value");
+    }
+
+    [Fact(DisplayName = "secrets_stay_out_of_the_cache")]
+    public async Task SecretsStayOutOfTheCache()
+    {
+        await users.GetAsync("1");
+        var value = await cache.StringGetAsync(UserKey("1"));
+        Assert.Equal("""{"id":"1","name":"Ada","email":"ada@example.com"}""", value.ToString());
+    }
+
+    [Fact(DisplayName = "only_its_own_key_is_touched")]
+    public async Task OnlyItsOwnKeyIsTouched()
+    {
+        await cache.StringSetAsync("cache:user:10", "a neighbour");
+        await users.GetAsync("1");
+        await users.SaveAsync(new User("1", "Ada Lovelace", "ada@example.com"));
+        await users.GetAsync("1");
+        var keys = redis.GetServers().Single().KeysAsync().Select(key => key.ToString());
+        Assert.Equal(["cache:user:1", "cache:user:10"], await keys.Order().ToListAsync());
+        Assert.Equal("a neighbour", await cache.StringGetAsync("cache:user:10"));
+    }
+
+    /// <summary>A wrong type or a wrong password is a bug to mend; counting it as an outage would hide it.</summary>
+    [Fact(DisplayName = "other_redis_errors_surface")]
+    public async Task OtherRedisErrorsSurface()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var own = await ConnectAsync(server.Url);
+        users = new Users(own.GetDatabase(), db);
+        await own.GetDatabase().ListLeftPushAsync(UserKey("1"), "not a string");
+        var wrongType = await Assert.ThrowsAsync<RedisServerException>(() => users.GetAsync("1"));
+        Assert.StartsWith("WRONGTYPE", wrongType.Message);
+        Assert.Equal(0, users.CacheErrors);
+
+        await using var admin = await RedisServer.AdminAsync(server.Url);
+        await admin.GetServers().Single().ConfigSetAsync("requirepass", "changed");
+        await using var refused = await ConnectAsync(server.Url);
+        await Task.Delay(200); // StackExchange.Redis may note the cause only just after ConnectAsync has returned
+        users = new Users(refused.GetDatabase(), db);
+        var wrongPassword = await Assert.ThrowsAsync<RedisConnectionException>(() => users.GetAsync("1"));
+        Assert.Contains("NOAUTH", wrongPassword.Message);
+        Assert.Equal(0, users.CacheErrors);
+    }
+}

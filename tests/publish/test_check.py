@@ -1,0 +1,143 @@
+"""Every fault that the check knows, each fed in as a bad fixture: one file of a sound course is replaced."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from publish.check import check
+
+CODE = "{0} --8<-- [start:read]\na = 1\nb = 2\n{0} --8<-- [end:read]\n"
+SOUND = {
+    "docs/page.md": "# Page\n\n::: shop/get read\n\n[It reads](proof:it_reads).\n",
+    "snippets/shop/get.py": CODE.format("#"),
+    "snippets/shop/get.cs": CODE.format("//"),
+    "snippets/shop/get.mjs": CODE.format("//"),
+    "snippets/shop/get.out": "1\n",
+    "tests/shop/test_get.py": "def test_it_reads() -> None:\n",
+}
+PAGE, PYTHON = "docs/page.md", "snippets/shop/get.py"
+INCLUDE = "::: shop/get read\n"
+
+# name: (file, its text, where and what the check must say)
+BAD: dict[str, tuple[str, str | bytes, str]] = {
+    "unknown example": (PAGE, INCLUDE + "\n::: shop/got read\n", f"{PAGE}:3: snippets/shop/got.* does not exist"),
+    "unknown section": (PAGE, INCLUDE + "::: shop/get write\n", f"{PAGE}:2: {PYTHON} has no section write; it has read"),
+    "path leaves snippets": (PAGE, INCLUDE + "::: ../secret read\n", f"{PAGE}:2: ../secret leaves snippets/"),
+    "absolute path": (PAGE, INCLUDE + "::: /etc/passwd read\n", f"{PAGE}:2: /etc/passwd leaves snippets/"),
+    "malformed include": (PAGE, INCLUDE + "::: shop/get\n", f"{PAGE}:2: is no include"),
+    "malformed reason": (PAGE, INCLUDE + "::: shop/get read (because)\n", f"{PAGE}:2: is no include"),
+    "no stored output": (PAGE, INCLUDE + "::: shop/put output\n", f"{PAGE}:2: snippets/shop/put.out does not exist"),
+    "unclosed section": (PYTHON, "# --8<-- [start:read]\na\n", f"{PYTHON}:1: section read is never closed"),
+    "duplicate section": (PYTHON, CODE.format("#") * 2, f"{PYTHON}:5: section read stands here twice"),
+    "overlapping sections": (
+        PYTHON,
+        "# --8<-- [start:read]\na\n# --8<-- [start:other]\nb\n# --8<-- [end:read]\n# --8<-- [end:other]\n",
+        f"{PYTHON}:3: section other overlaps read, open since line 1",
+    ),
+    "end without start": (PYTHON, CODE.format("#") + "# --8<-- [end:x]\n", f"{PYTHON}:5: ends section x, which is not"),
+    "empty section": (PYTHON, "# --8<-- [start:read]\n\n# --8<-- [end:read]\n", f"{PYTHON}:3: section read is empty"),
+    "malformed marker": (PYTHON, CODE.format("#") + "# --8<-- begin\n", f"{PYTHON}:5: is not a marker"),
+    "marker of another language": (PYTHON, CODE.format("//"), f"{PYTHON}:1: is not a marker"),
+    "unused section": (PAGE, "# Page\n", f"{PYTHON}:1: no page shows section read"),
+    "missing language": (PAGE, INCLUDE + "\n::: shop/put read\n", f"{PAGE}:3: snippets/shop/put.cs does not exist"),
+    "empty snippet": (PYTHON, "\n", f"{PYTHON}:1: is empty"),
+    "snippet not UTF-8": (PYTHON, b"a = 1\nb = '\xe9'\n", f"{PYTHON}:2: is not UTF-8"),
+    "fence in a snippet": (PYTHON, CODE.format("#") + '"""\n```\n"""\n', f"{PYTHON}:6: begins with a Markdown fence"),
+    "fence in an output": ("snippets/shop/get.out", "~~~\n", "snippets/shop/get.out:1: begins with a Markdown fence"),
+    "end of a script element": (PYTHON, CODE.format("#") + "'</script>'\n", f"{PYTHON}:5: contains </script"),
+    "file of an unknown kind": ("snippets/shop/notes.txt", "x", "snippets/shop/notes.txt:1: is of no kind"),
+    "fence": (PAGE, INCLUDE + "\n```python\nx\n```\n", f"{PAGE}:3: is code that no test has run"),
+    "tilde fence": (PAGE, INCLUDE + "\n~~~\nx\n~~~\n", f"{PAGE}:3: is code that no test has run"),
+    "fence in an admonition": (PAGE, INCLUDE + "\n!!! note\n\n    ```\n    x\n    ```\n", f"{PAGE}:5: is code that no"),
+    "fence in a quote": (PAGE, INCLUDE + "\n> ```\n> x\n> ```\n", f"{PAGE}:3: is code that no test has run"),
+    "indented block": (PAGE, INCLUDE + "\nWords.\n\n    x = 1\n", f"{PAGE}:5: is an indented code block"),
+    "indented block in a list": (PAGE, INCLUDE + "\n- Words.\n\n        x = 1\n", f"{PAGE}:5: is an indented code block"),
+    "pre element": (PAGE, INCLUDE + "\n<pre>x</pre>\n", f"{PAGE}:3: is HTML code that no test has run"),
+    "marker in a page": (PAGE, INCLUDE + '\n--8<-- "x"\n', f"{PAGE}:3: `--8<--` marks sections inside snippets"),
+    "unknown proof": (PAGE, INCLUDE + "[A](proof:no_such_test).\n", f"{PAGE}:2: no test is called no_such_test"),
+    "malformed claim": (PAGE, INCLUDE + "[A](proof:it-reads).\n", f"{PAGE}:2: a claim is written [words](proof:"),
+    "failed proof": (PAGE, INCLUDE + "[A](proof:it_fails).\n", f"{PAGE}:2: its proof it_fails failed (tests/shop/test_put.py:2)"),
+    "skipped proof": (PAGE, INCLUDE + "[A](proof:it_skips).\n", f"{PAGE}:2: its proof it_skips skipped (tests/shop/test_put.py:1)"),
+    "ambiguous proof": ("tests/shop/test_put.py", "def test_it_reads()\n", f"{PAGE}:5: several examples have a test called"),
+    "broken YAML": ("docs/_course/x.yml", "a: 1\nb: [\n", "docs/_course/x.yml:3: is not valid YAML"),
+    "diagram without a title": (
+        PAGE,
+        INCLUDE + "\n```mermaid\nflowchart LR\n  a --> b\n```\n",
+        f"{PAGE}:3: ",
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture
+def course(tmp_path: Path) -> Path:
+    """A sound course, and beside it an example that no page shows yet."""
+    files = {
+        **SOUND,
+        "snippets/shop/put.py": "a = 1\n",
+        "tests/shop/test_put.py": "def test_it_skips()\ndef test_it_fails()\n",
+    }
+    for path, text in files.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text, "utf-8")
+    row = {
+        "hashes": {},
+        "versions": {},
+        "date": "2026-01-01",
+        "outcomes": {"it_fails": "failed", "it_skips": "skipped"},
+    }
+    (tmp_path / "ledger.json").write_text(json.dumps({"snippets/shop/put.py": row}), "utf-8")
+    return tmp_path
+
+
+def test_sound_course_has_no_faults(course: Path) -> None:
+    assert check(course) == []
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_fixture_is_refused_with_file_and_line(course: Path, name: str) -> None:
+    path, text, expected = BAD[name]
+    (course / path).parent.mkdir(parents=True, exist_ok=True)
+    (course / path).write_bytes(text if isinstance(text, bytes) else text.encode())
+    faults = [str(fault) for fault in check(course)]
+    assert any(fault.startswith(expected) for fault in faults), faults
+
+
+def test_link_out_of_snippets_is_refused(course: Path) -> None:
+    outside = course / "outside.py"
+    outside.write_text("secret = 1\n", "utf-8")
+    (course / "snippets/shop/link.py").symlink_to(outside)
+    assert [str(fault) for fault in check(course)] == [
+        "snippets/shop/link.py:1: is a link that leaves snippets/; put the file itself here"
+    ]
+
+
+def test_missing_language_is_accepted_with_a_reason(course: Path) -> None:
+    reason = "(no C#: not there; no Node.js: not there)"
+    page = course / PAGE
+    page.write_text(page.read_text("utf-8") + f"\n::: shop/put read {reason}\n", "utf-8")
+    (course / "snippets/shop/put.py").write_text(CODE.format("#"), "utf-8")
+    assert check(course) == []
+
+
+def test_strict_refuses_what_was_never_run(course: Path) -> None:
+    faults = [str(fault) for fault in check(course, strict=True)]
+    assert "snippets/shop/get.py:1: was never run; run `make test`" in faults
+
+
+def test_code_on_the_list_is_accepted(course: Path) -> None:
+    page = course / PAGE
+    page.write_text(page.read_text("utf-8") + "\n```bash\nmake test\n```\n", "utf-8")
+    (course / "docs/_course").mkdir()
+    entry = "- page: docs/page.md\n  code: make test\n  reason: a shell command\n"
+    (course / "docs/_course/allowed-code.yml").write_text(entry, "utf-8")
+    assert check(course) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["- a\n\n    b\n", "1. a\n\n    - b\n\n        c\n", "!!! note\n\n    a\n\n    b\n", '=== "A"\n\n    b\n']
+)
+def test_indented_text_in_containers_is_no_code(course: Path, text: str) -> None:
+    page = course / PAGE
+    page.write_text(page.read_text("utf-8") + "\n" + text, "utf-8")
+    assert check(course) == []
