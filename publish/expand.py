@@ -11,7 +11,6 @@ from markdown import Extension, Markdown
 from markdown.preprocessors import Preprocessor
 
 from publish import blocks, diagrams, ledger, proofs, snippets
-from publish.languages import LANGUAGES
 from publish.snippets import Section, Snippet
 
 INCLUDE = re.compile(r"^(?P<indent> *)::: (?P<example>\S+) (?P<section>[\w-]+)(?: \((?P<reasons>.+)\))?$", re.MULTILINE)

@@ -62,15 +62,16 @@ def code(page: Tag, path: str, known: set[str], listed: list[dict[str, str]]) ->
             entry["page"] == f"docs/{source}" and entry["code"].strip() == text.strip() for entry in listed
         ):
             yield line(block), f"a code block that is in no snippet, output or allow-list: {text.splitlines()[0][:60]}"
-    for words in page.find_all(string=LEFTOVER):
-        if not words.find_parent(["pre", "code", "script", "style"]):
-            yield line(words.parent), f"a literal {LEFTOVER.search(words)[0]!r} that should have been expanded"
+    for words in page.find_all(string=True):
+        match = LEFTOVER.search(words)
+        if match and not words.find_parent(["pre", "code", "script", "style"]):
+            yield line(words.parent), f"a literal {match[0]!r} that should have been expanded"
 
 
 def requests(page: Tag) -> Iterator[tuple[int, str]]:
     """Find what a browser would fetch from another host."""
     for tag in page.find_all(True):
-        loads = {name: value for name, value in tag.attrs.items() if name in LOADS}
+        loads: dict[str, object] = {name: value for name, value in tag.attrs.items() if name in LOADS}
         if tag.name == "link" and not {"canonical", "alternate", "next", "prev"} & set(tag.get("rel") or ()):
             loads["href"] = tag.get("href")
         for name, value in loads.items():
@@ -119,6 +120,6 @@ def figures(page: Tag) -> Iterator[tuple[int, str]]:
             yield line(figure), "a diagram without a title or a description; add accTitle and accDescr"
 
 
-def line(tag: Tag) -> int:
+def line(tag: Tag | None) -> int:
     """Return the line of the built page at which a tag begins."""
-    return tag.sourceline or 1
+    return (tag and tag.sourceline) or 1

@@ -13,10 +13,10 @@ from publish.check import check, report
 
 os.environ.setdefault("NO_MKDOCS_2_WARNING", "1")  # we stay below MkDocs 2 on purpose: see the README
 
-import mkdocs.commands.build  # noqa: E402
-import mkdocs.commands.serve  # noqa: E402
-import mkdocs.config  # noqa: E402
-import mkdocs.exceptions  # noqa: E402
+import mkdocs.commands.build
+import mkdocs.commands.serve
+import mkdocs.config
+import mkdocs.exceptions
 
 ROOT = Path.cwd()
 

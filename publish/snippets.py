@@ -63,16 +63,14 @@ def read_text(root: Path, path: str) -> tuple[str, list[Fault]]:
     try:
         text = (root / path).read_text("utf-8")
     except UnicodeDecodeError as error:
-        line = (root / path).read_bytes()[: error.start].count(b"\n") + 1
-        return "", [Fault(path, line, "is not UTF-8; save it as UTF-8")]
+        number = (root / path).read_bytes()[: error.start].count(b"\n") + 1
+        return "", [Fault(path, number, "is not UTF-8; save it as UTF-8")]
     if not text.strip():
         return text, [Fault(path, 1, "is empty; write the program or remove the file")]
     faults = []
     for number, line in enumerate(text.splitlines(), 1):
         if re.match(r"\s*(```|~~~)", line):
-            faults.append(
-                Fault(path, number, "begins with a Markdown fence, which would end the block on the page early")
-            )
+            faults.append(Fault(path, number, "begins with a Markdown fence, which would end the block early"))
         if "</script" in line:
             faults.append(Fault(path, number, "contains </script, which would end the copy that the page holds of it"))
     return text, faults

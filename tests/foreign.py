@@ -6,7 +6,7 @@ The names come from the test files; a test that the other runner did not report,
 import functools
 import tempfile
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,8 +24,11 @@ Results = dict[str, str]  # by test name: "" where it passed, else what it said
 class ForeignFile(pytest.File):
     """A test file in another language."""
 
-    runner: Callable[[Path], Results]
     tool: str | None = None  # what the machine may lack
+
+    def results(self) -> Results:
+        """Run the file, at most once in a session."""
+        raise NotImplementedError
 
     def collect(self) -> Iterator[pytest.Item]:
         """Yield a test for each name in the file."""
@@ -49,7 +52,7 @@ class ForeignTest(pytest.Item):
         assert isinstance(self.parent, ForeignFile)
         if self.parent.tool:
             need(self.parent.tool)
-        results = type(self.parent).runner(self.path)
+        results = self.parent.results()
         extra = set(results) - self.names
         assert not extra, f"ran tests that the scan of names did not find: {sorted(extra)}"
         assert self.name in results, f"was not run; the runner reported {sorted(results)}"
@@ -106,25 +109,30 @@ def dotnet_results() -> dict[str, Results]:
     classes = {test.get("id"): test.find("t:TestMethod", space).get("className", "") for test in methods}  # type: ignore[union-attr]
     results: dict[str, Results] = {}
     for test in tree.findall("t:Results/t:UnitTestResult", space):
-        said = "".join(test.find("t:Output", space).itertext()) if test.find("t:Output", space) is not None else ""
+        output = test.find("t:Output", space)
+        said = "" if output is None else "".join(output.itertext())
         outcome = test.get("outcome", "")
         by_class = results.setdefault(classes[test.get("testId")].rpartition(".")[2], {})
         by_class[test.get("testName", "")] = "" if outcome == "Passed" else f"{outcome}: {said}"
     return results
 
 
-def csharp_results(path: Path) -> Results:
-    """Return the results of the class of tests that a file holds; the class is called like the file."""
-    return dotnet_results().get(path.stem, {})
-
-
 class NodeFile(ForeignFile):
-    runner = node_results
+    """A file of node:test tests."""
+
+    def results(self) -> Results:
+        """Run the file."""
+        return node_results(self.path)
 
 
 class CSharpFile(ForeignFile):
-    runner = csharp_results
+    """A file of xunit tests, in a class called like the file."""
+
     tool = ".NET 10 SDK"
+
+    def results(self) -> Results:
+        """Run all C# tests, and return this class's."""
+        return dotnet_results().get(self.path.stem, {})
 
 
 def collect_file(path: Path, parent: pytest.Collector) -> ForeignFile | None:

@@ -6,6 +6,7 @@
 import shlex
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -57,7 +58,7 @@ def run_snippet(snippet: Snippet) -> Ran:
         server.stop()
 
 
-READERS = {
+READERS: dict[str, Callable[[Any, str], Any]] = {
     "string": lambda client, key: client.get(key),
     "hash": lambda client, key: client.hgetall(key),
     "list": lambda client, key: client.lrange(key, 0, -1),

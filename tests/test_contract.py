@@ -14,12 +14,17 @@ LIBRARY = snippets.read(ROOT)
 WIDTH = 84  # columns of a shown section
 JITTER = 1.25  # two TTLs drawn from ±10 % of one value differ by less than 1.1 / 0.9 = 1.23
 
-run_once = functools.cache(lambda path: runner.run_snippet(BY_PATH[path]))
 BY_PATH = {snippet.path: snippet for snippet in LIBRARY.snippets}
 
 
-def ran(snippet: Snippet) -> runner.Ran:
+@functools.cache
+def run_once(path: str) -> runner.Ran:
     """Run a snippet once in this session."""
+    return runner.run_snippet(BY_PATH[path])
+
+
+def ran(snippet: Snippet) -> runner.Ran:
+    """Return what a snippet did, if its toolchain is here."""
     if snippet.language.extension == ".cs":
         toolchain.need(".NET 10 SDK")
     return run_once(snippet.path)

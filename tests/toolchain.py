@@ -1,5 +1,6 @@
 """The programs that the tests call beside Python: where they are, and how to get those that are missing."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -61,10 +62,8 @@ def run(command: list[str], cwd: Path, timeout: float, **environment: str) -> su
     except subprocess.TimeoutExpired:
         raise TimeoutError(f"`{' '.join(command)}` still ran after {timeout:g} s and was killed") from None
     finally:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)  # what the program itself left running
-        except ProcessLookupError:
-            pass
         process.wait()
     return subprocess.CompletedProcess(command, process.returncode, out, err)
 

@@ -26,7 +26,8 @@ def get_user(cache: redis.Redis, db: sqlite3.Connection, user_id: str) -> Any:
 
 
 def main() -> None:
-    cache = redis.Redis.from_url(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379"))
+    url = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")
+    cache = redis.Redis.from_url(url, decode_responses=True)
     for user_id in ("7 OR 1=1", "2"):
         cache.delete(f"cache:user:{user_id}")  # left by an earlier run
     db = sqlite3.connect(":memory:")
@@ -34,13 +35,13 @@ def main() -> None:
     db.execute("INSERT INTO users VALUES (1, 'Ada', '$2b$12$…')")
 
     print("1. an id that is SQL:", get_user(cache, db, "7 OR 1=1"))
-    print("2. in the cache, for an hour:", json.loads(cache.get("cache:user:7 OR 1=1")))
+    print("2. in the cache, for an hour:", cache.get("cache:user:7 OR 1=1"))
 
     get_user(cache, db, "2")  # nobody, yet
     db.execute("INSERT INTO users VALUES (2, 'Grace', '$2b$12$…')")
     print("3. a user who has just signed up:", get_user(cache, db, "2"))
 
-    nothing_listens_here = redis.Redis(host="127.0.0.1", port=1, retry=None)
+    nothing_listens_here = redis.Redis.from_url("redis://127.0.0.1:1")
     try:
         get_user(nothing_listens_here, db, "1")
     except redis.ConnectionError as error:

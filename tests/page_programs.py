@@ -1,0 +1,50 @@
+"""A pytest plugin for pytest-markdown-docs: the Python that a Markdown file stands for.
+
+For a page of the course that is, for each Python example it includes, the whole program with `main` called: a section
+alone only defines functions and proves nothing. For any other file it is the literal fences.
+"""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from publish import snippets
+from publish.blocks import split
+from publish.expand import parse
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Parser:
+    """Looks to pytest-markdown-docs like a markdown-it parser."""
+
+    def __init__(self) -> None:
+        self.library = snippets.read(ROOT)
+
+    def parse(self, markdown: str) -> list[SimpleNamespace]:
+        """Return a fence token for each literal fence, and for each Python example that is included."""
+        fences, examples = [], set()
+        for block in split(markdown):
+            lines = block.text.split("\n")
+            if block.fenced:
+                fences.append(fence(block.info, "\n".join(lines[1:-1]), block.line))
+                continue
+            for number, line in enumerate(lines, block.line):
+                include = parse(line)
+                if include and include.example not in examples and ".py" in self.library.examples[include.example]:
+                    examples.add(include.example)
+                    program = self.library.examples[include.example][".py"].whole
+                    fences.append(fence("python", program + "\nmain()\n", number))
+        return fences
+
+
+def fence(info: str, content: str, line: int) -> SimpleNamespace:
+    """Return what pytest-markdown-docs reads of a token; its lines count from 0."""
+    return SimpleNamespace(type="fence", info=info, content=content, map=[line - 1, line])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_markdown_docs_markdown_it() -> Parser:
+    """Give pytest-markdown-docs our parser."""
+    return Parser()

@@ -1,0 +1,98 @@
+"""What the press makes of an include, a claim and a page, on a small course of its own."""
+
+from pathlib import Path
+
+import pytest
+
+from publish import ledger
+from publish.expand import Press, parse
+
+CODE = "{0} --8<-- [start:read]\nif a:\n    b = '<2>'\n{0} --8<-- [end:read]\n\n\n{0} end\n"
+FILES = {
+    "snippets/shop/get.py": "# dependencies = [\"redis==1.2.3\", 'flask']\n".replace("'", '"') + CODE.format("#"),
+    "snippets/shop/get.mjs": "// npm install ioredis@6.0.0\n" + CODE.format("//"),
+    "snippets/shop/get.out": "1\n2\n",
+    "tests/shop/test_get.py": "\ndef test_it_reads() -> None:\n    pass\n",
+    "tests/shop/get.test.mjs": 'test("it_reads", () => {});\n',
+}
+
+
+@pytest.fixture
+def course(tmp_path: Path) -> Path:
+    for path, text in FILES.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text, "utf-8")
+    press = Press(tmp_path)
+    rows = {}
+    for snippet in press.library.snippets:
+        hashes = ledger.hashes(tmp_path, press.library, snippet)
+        outcomes = {"it_reads": "passed", ledger.RUN: "passed"}
+        rows[snippet.path] = {"date": "2026-01-02", "hashes": hashes, "versions": {"Redis": "8"}, "outcomes": outcomes}
+    ledger.save(tmp_path, rows)
+    return tmp_path
+
+
+def test_include_becomes_a_tab_for_each_language(course: Path) -> None:
+    page = Press(course).expand("::: shop/get read (no C#: no server there)\n")
+    assert page.index('=== "Python"') < page.index('=== "Node.js"') < page.index('=== "C#"')
+    assert "    ```python title=\"snippets/shop/get.py\"\n    if a:\n        b = '<2>'\n    ```\n" in page
+    assert "    Not shown in C#: no server there." in page
+
+
+def test_provenance_says_what_ran_and_how_to_run_it(course: Path) -> None:
+    page = Press(course).expand("::: shop/get read (no C#: x)\n")
+    assert (
+        "Ran 2026-01-02</span> on Redis 8 · lines 3–4 of the [source](/source/snippets/shop/get.py.md#__codelineno-0-3)"
+        in page
+    )
+    assert "Run: `pip install redis==1.2.3 flask` then `python get.py`" in page
+    assert "Run: `npm install ioredis@6.0.0` then `node get.mjs`" in page
+
+
+def test_whole_file_is_in_the_page_once_and_without_markers(course: Path) -> None:
+    page = Press(course).expand("::: shop/get read (no C#: x)\n\n::: shop/get read (no C#: x)\n")
+    held = '<script type="text/plain" id="file-snippets-shop-get-mjs">\n'
+    assert page.count(held) == 1
+    assert page.split(held)[1].split("</script>")[0] == "// npm install ioredis@6.0.0\nif a:\n    b = '<2>'\n\n// end\n"
+
+
+def test_output_is_the_stored_one_and_names_the_languages(course: Path) -> None:
+    page = Press(course).expand("::: shop/get output\n")
+    assert '```text title="What it printed"\n1\n2\n```' in page
+    assert "The same in Python and Node.js" in page
+
+
+def test_claim_opens_to_its_tests(course: Path) -> None:
+    page = Press(course).expand("So [it really reads](proof:it_reads), always.\n")
+    assert 'it really <span class="nowrap">reads<button' in page
+    assert "</button>,</span>" in page
+    assert "Proof: it_reads, passed" in page
+    assert "[test_get.py:2](/source/tests/shop/test_get.py.md#__codelineno-0-2)" in page
+    assert "[get.test.mjs:1](/source/tests/shop/get.test.mjs.md#__codelineno-0-1)" in page
+
+
+@pytest.mark.parametrize("path", ["snippets/shop/get.py", "tests/shop/test_get.py", "snippets/shop/get.out"])
+def test_badge_falls_off_when_anything_it_rests_on_changes(course: Path, path: str) -> None:
+    include = "::: shop/get read (no C#: x)\n"
+    assert "Not run here" not in Press(course).expand(include)
+    (course / path).write_text((course / path).read_text("utf-8") + "# changed\n", "utf-8")
+    assert "Not run here" in Press(course).expand(include)
+
+
+def test_a_failed_test_takes_the_badge(course: Path) -> None:
+    rows = ledger.load(course)
+    rows["snippets/shop/get.py"]["outcomes"]["it_reads"] = "failed"
+    ledger.save(course, rows)
+    page = Press(course).expand("::: shop/get read (no C#: x)\n\n[It reads](proof:it_reads).\n")
+    assert "did not pass: it_reads" in page
+    assert "Proof: it_reads, not proved" in page
+
+
+def test_fences_are_left_as_they_are(course: Path) -> None:
+    fence = "````text\n::: shop/get read\n[x](proof:it_reads)\n````\n"
+    assert Press(course).expand(fence).startswith(fence.rstrip())
+
+
+@pytest.mark.parametrize("line", ["::: a", ":::a b", "::: a b c", "::: a b (because)", "::: a b (no C#)"])
+def test_what_is_no_include(line: str) -> None:
+    assert parse(line) is None
