@@ -23,7 +23,7 @@ def main() -> None:
         version = ".".join(map(str, sys.version_info[:3]))
         sys.exit("Python 3.11 or newer is needed, this is %s. Say which: make PYTHON=python3.12 ..." % version)
     os.chdir(ROOT)
-    step("Python packages", ["requirements.txt", "bootstrap.py"], install_python, PYTHON)
+    step("Python packages", ["requirements.txt"], install_python, PYTHON)
     if not system_node():
         step("Node %d" % NODE_NEEDED, ["requirements.txt", "requirements-node.txt"], install_node, node())
     step("npm packages", ["package-lock.json"], install_npm, os.path.join("node_modules", "ioredis"))

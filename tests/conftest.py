@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Generator, Iterator
@@ -40,6 +41,7 @@ class SessionServer:
 
 
 server: SessionServer
+recorder = record.Recorder(ROOT)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -47,6 +49,7 @@ def pytest_configure(config: pytest.Config) -> None:
     global server
     if config.option.collectonly:
         return
+    signal.signal(signal.SIGTERM, lambda *_: pytest.exit("ended by SIGTERM", returncode=143))  # so that servers stop
     try:
         server = SessionServer()
     except redis.ConnectionError as error:
@@ -73,7 +76,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Keep each outcome for the ledger."""
     report = yield
-    record.note(item, report.outcome)
+    recorder.note(item, report.outcome)
     return report
 
 
@@ -84,7 +87,7 @@ def write_ledger() -> list[str]:
     """Write the ledger once; runs on a Redis other than our wheel's write nothing."""
     global changed
     if changed is None:
-        changed = record.write(server.version) if server.origin.endswith("the wheel") else []
+        changed = recorder.write(server.version) if server.origin.endswith("the wheel") else []
     return changed
 
 
@@ -115,8 +118,11 @@ def pytest_unconfigure() -> None:
 @pytest.fixture
 def redis_url() -> str:
     """The URL of a real Redis with nothing in it."""
-    with redis.Redis.from_url(server.url) as client:
-        client.flushdb()
+    try:
+        with redis.Redis.from_url(server.url) as client:
+            client.flushdb()
+    except redis.ConnectionError as error:
+        pytest.exit(f"The Redis of this run, {server.url}, has died: {error} Run the tests again.", returncode=3)
     return server.url
 
 

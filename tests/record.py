@@ -16,21 +16,7 @@ from publish.snippets import Library, Snippet
 ROOT = Path(__file__).resolve().parent.parent
 RANK = {"passed": 0, "skipped": 1, "failed": 2}  # several runs of one name count as the worst
 
-outcomes: dict[str, dict[str, str]] = {}  # by test file, or snippet for its own run: outcome by test name
 SUBJECT = pytest.StashKey[tuple[str, str]]()  # on a test: the file that it speaks for, and its name there
-
-
-def subject(item: pytest.Item) -> tuple[str, str]:
-    """Return the file whose row a test speaks for, and the name under which it does."""
-    name = getattr(item, "originalname", None) or item.name
-    return item.stash.get(SUBJECT, (item.path.relative_to(ROOT).as_posix(), name.removeprefix("test_")))
-
-
-def note(item: pytest.Item, outcome: str) -> None:
-    """Remember how a phase of a test ended: "passed", "skipped" or "failed"."""
-    file, name = subject(item)
-    known = outcomes.setdefault(file, {})
-    known[name] = max(known.get(name, "passed"), outcome, key=lambda one: RANK[one])
 
 
 def clients(snippet: Snippet) -> dict[str, str]:
@@ -44,34 +30,48 @@ def clients(snippet: Snippet) -> dict[str, str]:
     return dict(re.findall(r"^#:package (StackExchange\.Redis)@(\S+)", snippet.text, re.MULTILINE))
 
 
-def row(library: Library, snippet: Snippet, server_version: str) -> dict[str, Any] | None:
-    """Return the row of a snippet, or None where this session did not run it whole."""
-    path = snippet.language.test_path(snippet.example)
-    found = {**outcomes.get(path, {}), **outcomes.get(snippet.path, {})}
-    wanted = {ledger.RUN}
-    if (ROOT / path).exists():
-        wanted |= set(proofs.names((ROOT / path).read_text("utf-8"), Path(path).suffix))
-    if set(found) != wanted or set(found.values()) == {"skipped"}:
-        return None
-    return {
-        "hashes": ledger.hashes(ROOT, library, snippet),
-        "versions": {"Redis": server_version, **clients(snippet)},
-        "outcomes": dict(sorted(found.items())),
-    }
+class Recorder:
+    """Collects the outcomes of a session, and writes them into the ledger of the course at `root`."""
 
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.outcomes: dict[str, dict[str, str]] = {}  # by test file, or snippet for its own run: outcome by name
 
-def write(server_version: str) -> list[str]:
-    """Rewrite the rows that differ, with today's date. Return their paths: under CI there should be none."""
-    library, rows, changed = snippets.read(ROOT), ledger.load(ROOT), []
-    for snippet in library.snippets:
-        new = row(library, snippet, server_version)
-        old = {key: value for key, value in rows.get(snippet.path, {}).items() if key != "date"}
-        if new is not None and new != old:
-            rows[snippet.path] = {"date": datetime.date.today().isoformat(), **new}
-            changed.append(snippet.path)
-    gone = set(rows) - {snippet.path for snippet in library.snippets}
-    for path in gone:
-        del rows[path]
-    if (changed or gone) and not os.environ.get("CI"):
-        ledger.save(ROOT, rows)
-    return changed + sorted(gone)
+    def note(self, item: pytest.Item, outcome: str) -> None:
+        """Remember how a phase of a test ended: "passed", "skipped" or "failed"."""
+        name = getattr(item, "originalname", None) or item.name
+        place = Path(os.path.relpath(item.path, self.root)).as_posix()
+        file, name = item.stash.get(SUBJECT, (place, name.removeprefix("test_")))
+        known = self.outcomes.setdefault(file, {})
+        known[name] = max(known.get(name, "passed"), outcome, key=lambda one: RANK[one])
+
+    def row(self, library: Library, snippet: Snippet, server_version: str) -> dict[str, Any] | None:
+        """Return the row of a snippet, or None where this session did not run it whole."""
+        path = snippet.language.test_path(snippet.example)
+        found = {**self.outcomes.get(path, {}), **self.outcomes.get(snippet.path, {})}
+        wanted = {ledger.RUN}
+        if (self.root / path).exists():
+            wanted |= set(proofs.names((self.root / path).read_text("utf-8"), Path(path).suffix))
+        if set(found) != wanted or set(found.values()) == {"skipped"}:
+            return None
+        return {
+            "hashes": ledger.hashes(self.root, library, snippet),
+            "versions": {"Redis": server_version, **clients(snippet)},
+            "outcomes": dict(sorted(found.items())),
+        }
+
+    def write(self, server_version: str) -> list[str]:
+        """Rewrite the rows that differ, with today's date. Return their paths: under CI there should be none."""
+        library, rows, changed = snippets.read(self.root), ledger.load(self.root), []
+        for snippet in library.snippets:
+            new = self.row(library, snippet, server_version)
+            old = {key: value for key, value in rows.get(snippet.path, {}).items() if key != "date"}
+            if new is not None and new != old:
+                rows[snippet.path] = {"date": datetime.date.today().isoformat(), **new}
+                changed.append(snippet.path)
+        gone = sorted(set(rows) - {snippet.path for snippet in library.snippets})
+        for path in gone:
+            del rows[path]
+        if (changed or gone) and not os.environ.get("CI"):
+            ledger.save(self.root, rows)
+        return changed + gone

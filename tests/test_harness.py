@@ -1,0 +1,266 @@
+"""What the test machine promises: bad input ends in one sentence, nothing is left running, the ledger is honest."""
+
+import datetime
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import redis
+
+import bootstrap
+from publish import ledger, snippets
+from tests import record, runner
+from tests.servers import Server, free_port
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_here(*arguments: str, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a pytest of its own, on the quickest test file."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
+    env = {**os.environ, **environment}
+    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=120)
+
+
+def running(needle: str) -> list[int]:
+    """Return the processes that have `needle` in their command line."""
+    found = subprocess.run(["pgrep", "-f", needle], capture_output=True, text=True).stdout.split()
+    return [int(pid) for pid in found if int(pid) != os.getpid()]
+
+
+NAIVE = "tests/patterns/cache-aside/test_naive.py"
+
+
+def test_redis_url_with_keys_is_refused_before_anything_is_written() -> None:
+    server = Server()
+    with redis.Redis.from_url(server.url) as client:
+        client.set("precious", "1")
+        result = pytest_here(NAIVE, REDIS_URL=server.url)
+        assert result.returncode == 4
+        assert "REDIS_URL names a Redis that holds 1 keys; the tests flush it, so they refuse." in result.stderr
+        assert client.get("precious") == b"1"
+        assert client.dbsize() == 1
+    server.stop()
+
+
+def test_redis_url_that_does_not_answer_is_one_sentence() -> None:
+    result = pytest_here(NAIVE, REDIS_URL=f"redis://127.0.0.1:{free_port()}")
+    assert result.returncode == 4
+    assert "REDIS_URL names a Redis that does not answer" in result.stderr
+    assert "Traceback" not in result.stdout + result.stderr
+
+
+def test_empty_redis_url_is_used_and_writes_no_ledger() -> None:
+    server, before = Server(), (ROOT / ledger.FILE).read_text("utf-8")
+    result = pytest_here(NAIVE, REDIS_URL=server.url)
+    server.stop()
+    assert result.returncode == 0, result.stdout
+    assert (ROOT / ledger.FILE).read_text("utf-8") == before
+
+
+def test_redis_that_dies_mid_run_ends_the_run_in_one_sentence() -> None:
+    server = Server()
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/patterns", "-k", "py"]
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env={**os.environ, "REDIS_URL": server.url},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        with redis.Redis.from_url(server.url) as client:
+            while client.info("stats")["total_connections_received"] < 4:  # until the first tests have come
+                time.sleep(0.01)
+        server.kill()
+        output = process.communicate(timeout=60)[0]
+    assert process.returncode == 3, output
+    assert "has died" in output
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_a_run_that_is_ended_leaves_no_server(ending: signal.Signals, tmp_path: Path) -> None:
+    slow = tmp_path / "test_slow.py"
+    slow.write_text("import time\ndef test_slow(redis_url): print(redis_url, flush=True); time.sleep(60)\n", "utf-8")
+    command = [sys.executable, "-m", "pytest", "-s", "-p", "no:cacheprovider", "-p", "tests.conftest", "--noconftest"]
+    command += ["-c", str(ROOT / "pyproject.toml"), str(slow)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, stderr=subprocess.STDOUT) as process:
+        assert process.stdout
+        url = next(
+            line for line in process.stdout if line.startswith(("redis://", "tests", str(slow))) or "redis://" in line
+        )
+        port = url.rpartition(":")[2].split()[0]
+        process.send_signal(ending)
+        process.wait(timeout=30)
+    deadline = time.monotonic() + 5
+    while running(f"redis-server 127.0.0.1:{port}") and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not running(f"redis-server 127.0.0.1:{port}")
+
+
+def snippet(tmp_path: Path, body: str) -> snippets.Snippet:
+    return snippets.parse("snippets/x/bad.py", body)[0]
+
+
+def test_snippet_that_hangs_is_killed_with_its_children(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "LIMIT", 1.5)
+    mark = f"37{os.getpid()}"
+    body = f"import subprocess\nsubprocess.run(['sleep', '{mark}'])\n"
+    with pytest.raises(TimeoutError, match=r"snippets/x/bad.py: .* still ran after 1.5 s and was killed"):
+        runner.run_snippet(snippet(tmp_path, body))
+    assert not running(f"sleep {mark}")
+
+
+def test_snippet_that_fails_is_named_with_its_error(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match=r"snippets/x/bad.py left with exit code 1:\n(.|\n)*ZeroDivisionError"):
+        runner.run_snippet(snippet(tmp_path, "1 / 0\n"))
+
+
+def test_snippet_runs_alone_in_an_empty_folder(tmp_path: Path) -> None:
+    ran = runner.run_snippet(snippet(tmp_path, "import os\nprint(sorted(os.listdir()))\n"))
+    assert ran.output == "['bad.py', 'node_modules']\n"
+
+
+def test_limit_is_thirty_seconds() -> None:
+    assert runner.LIMIT == 30
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('test("a", () => { throw new Error("boom"); });\ntest("b", () => {});\n', "boom"),
+        ('test("a", { skip: "no time" }, () => {});\ntest("b", () => {});\n', "skipped|no time"),
+        ('test("a", () => {});\nif (0)\n{\ntest("b", () => {});\n}\n', "was not run"),
+        (
+            'test("a", () => {});\n  test("hidden", () => {});\ntest("b", () => {});\n',
+            "that the scan of names did not find",
+        ),
+        ("syntax error\n" + 'test("a", () => {});\ntest("b", () => {});\n', "was not run|beyond|did not find"),
+    ],
+)
+def test_node_test_that_fails_skips_or_is_not_seen_is_red(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "x.test.mjs").write_text('import { test } from "node:test";\n' + text, "utf-8")
+    result = pytest_here(
+        "-c", str(ROOT / "pyproject.toml"), "-p", "tests.conftest", "--noconftest", str(tmp_path / "x.test.mjs")
+    )
+    assert result.returncode == 1
+    assert any(word in result.stdout for word in said.split("|")), result.stdout
+
+
+def test_file_without_a_test_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "x.test.mjs").write_text("// nothing\n", "utf-8")
+    result = pytest_here(
+        "-c", str(ROOT / "pyproject.toml"), "-p", "tests.conftest", "--noconftest", str(tmp_path / "x.test.mjs")
+    )
+    assert "no test found" in result.stdout
+
+
+def test_missing_toolchain_is_one_line_and_under_ci_a_failure() -> None:
+    nowhere = os.pathsep.join(
+        path for path in os.environ["PATH"].split(os.pathsep) if not Path(path, "dotnet").exists()
+    )
+    arguments = ("tests/patterns/cache-aside/CacheAsideTests.cs",)
+    relaxed = pytest_here(*arguments, CI="", PATH=nowhere)
+    assert relaxed.returncode == 0
+    assert relaxed.stdout.count("no .NET 10 SDK. Get it:") == 1
+    strict = pytest_here(*arguments, CI="true", PATH=nowhere)
+    assert strict.returncode == 1
+    assert ".NET 10 SDK is missing, and CI leaves nothing out." in strict.stdout
+
+
+class TestLedger:
+    """One example of our own, recorded into a folder of its own."""
+
+    @pytest.fixture(autouse=True)
+    def course(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ("get.py", "put.py"):
+            (tmp_path / "snippets").mkdir(exist_ok=True)
+            (tmp_path / "snippets" / name).write_text("a = 1\n", "utf-8")
+        (tmp_path / "tests").mkdir()
+        (tmp_path / "tests/test_get.py").write_text("def test_it(): pass\n", "utf-8")
+        monkeypatch.delenv("CI", raising=False)
+        self.root, self.recorder = tmp_path, record.Recorder(tmp_path)
+
+    def ran(self, *names: str, outcome: str = "passed") -> None:
+        tests = {name: outcome for name in names if name != ledger.RUN}
+        self.recorder.outcomes["tests//test_get.py"] = tests
+        self.recorder.outcomes["snippets/get.py"] = {ledger.RUN: outcome} if ledger.RUN in names else {}
+
+    def test_a_row_is_written_only_when_all_of_it_ran(self) -> None:
+        self.ran("it")
+        assert self.recorder.write("8.2.3") == []
+        self.ran("it", ledger.RUN)
+        assert self.recorder.write("8.2.3") == ["snippets/get.py"]
+        row = ledger.load(self.root)["snippets/get.py"]
+        assert row["outcomes"] == {"it": "passed", ledger.RUN: "passed"}
+        assert row["versions"]["Redis"] == "8.2.3"
+        assert row["date"] == datetime.date.today().isoformat()
+
+    def test_a_new_date_alone_never_rewrites(self) -> None:
+        self.ran("it", ledger.RUN)
+        self.recorder.write("8.2.3")
+        rows = ledger.load(self.root)
+        rows["snippets/get.py"]["date"] = "2001-01-01"
+        ledger.save(self.root, rows)
+        assert self.recorder.write("8.2.3") == []
+        assert self.recorder.write("8.4.0") == ["snippets/get.py"]
+
+    def test_a_failure_is_recorded(self) -> None:
+        self.ran("it", ledger.RUN, outcome="failed")
+        assert self.recorder.write("8.2.3") == ["snippets/get.py"]
+        library = snippets.read(self.root)
+        problem = ledger.problem(self.root, library, ledger.load(self.root), library.snippets[0])
+        assert problem == "did not pass: it, prints what is stored"
+
+    def test_ci_compares_and_does_not_write(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("CI", "true")
+        self.ran("it", ledger.RUN)
+        assert self.recorder.write("8.2.3") == ["snippets/get.py"]
+        assert not (self.root / ledger.FILE).exists()
+
+    def test_the_row_of_a_file_that_is_gone_goes_too(self) -> None:
+        ledger.save(self.root, {"snippets/old.py": {}})
+        assert self.recorder.write("8.2.3") == ["snippets/old.py"]
+        assert json.loads((self.root / ledger.FILE).read_text("utf-8")) == {}
+
+
+class TestSetUp:
+    def test_old_python_is_one_sentence(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sys, "version_info", (3, 9, 2))
+        with pytest.raises(SystemExit, match=r"Python 3.11 or newer is needed, this is 3.9.2. Say which: make PYTHON="):
+            bootstrap.main()
+
+    def test_no_network_at_first_set_up_is_one_sentence(self, tmp_path: Path) -> None:
+        for name in ("bootstrap.py", "requirements.txt", "package-lock.json", "package.json"):
+            shutil.copy(ROOT / name, tmp_path)
+        environment = {
+            **os.environ,
+            "PIP_INDEX_URL": "http://127.0.0.1:9/simple",
+            "PIP_RETRIES": "0",
+            "PIP_CONFIG_FILE": os.devnull,
+        }
+        environment.pop("PIP_FIND_LINKS", None)
+        result = subprocess.run(
+            [sys.executable, "bootstrap.py"], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
+        )
+        assert result.returncode == 1
+        last = result.stderr.strip().splitlines()[-1]
+        assert last.startswith("Set-up could not install the packages of requirements.txt")
+        assert last.endswith("The first set-up needs the network.")
+        assert not list(tmp_path.glob(".venv/stamp-*"))  # so that the next run begins again
+
+    def test_a_step_is_done_again_only_when_its_lock_has_changed(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(bootstrap, "VENV", str(tmp_path))
+        lock, done = tmp_path / "lock", []
+        for text in ("a", "a", "b", "b"):
+            lock.write_text(text, "utf-8")
+            bootstrap.step("x", [str(lock)], lambda: done.append(1), str(lock))
+        assert len(done) == 2
