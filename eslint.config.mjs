@@ -15,11 +15,11 @@ export default [
     },
   },
   {
-    ignores: ["docs/**"],
+    ignores: ["docs/**", "publish/**"],
     languageOptions: { globals: globals.nodeBuiltin },
   },
   {
-    files: ["docs/assets/*.js"],
-    languageOptions: { globals: globals.browser },
+    files: ["docs/assets/*.js", "publish/*.js"],
+    languageOptions: { globals: { ...globals.browser, mermaid: "readonly" } },
   },
 ];

@@ -1,11 +1,38 @@
-// Copy a whole file. The page holds its text, so that this works from file:// as well.
+// Copy a whole file, or save it. The page holds its text, so that both work from file:// as well.
 for (const button of document.querySelectorAll("button[data-copy]")) {
+  const text = document.getElementById(button.dataset.copy).textContent.replace(/^\n/, "");
+  const label = button.textContent;
   button.hidden = false;
   button.addEventListener("click", async () => {
-    const text = document.getElementById(button.dataset.copy).textContent.replace(/^\n/, "");
     await navigator.clipboard.writeText(text);
-    const label = button.textContent;
     button.textContent = "Copied";
     setTimeout(() => (button.textContent = label), 1500);
   });
+
+  const link = button.parentElement.querySelector("a[download]");
+  if (location.protocol === "file:") {
+    // There a browser would show the file in place of saving it.
+    link.download = link.pathname.split("/").pop();
+    link.href = URL.createObjectURL(new Blob([text]));
+  }
 }
+
+// The theme adds its copy buttons late, each in a <nav>: to a screen reader, so many navigations without a name.
+new MutationObserver(() => {
+  for (const nav of document.querySelectorAll(".md-code__nav:not([role])")) nav.role = "presentation";
+}).observe(document.querySelector("main"), { childList: true, subtree: true });
+
+// A line number is a link for the mouse only: as a tab stop it would be one of hundreds, all without a name.
+for (const link of document.querySelectorAll("a[href^='#__codelineno-']")) {
+  link.tabIndex = -1;
+  link.ariaHidden = "true";
+}
+
+// A diagram that is wider than the screen scrolls, also by the keyboard.
+const reach = new ResizeObserver((entries) => {
+  for (const { target } of entries) {
+    if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
+    else target.removeAttribute("tabindex");
+  }
+});
+for (const figure of document.querySelectorAll("figure.diagram")) reach.observe(figure);
