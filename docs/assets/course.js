@@ -22,6 +22,14 @@ new MutationObserver(() => {
   for (const nav of document.querySelectorAll(".md-code__nav:not([role])")) nav.role = "presentation";
 }).observe(document.querySelector("main"), { childList: true, subtree: true });
 
+// On a later page the theme checks neither of its two radio buttons, and the focus would fall on the hidden one.
+const check = () => {
+  const scheme = document.body.dataset.mdColorScheme;
+  document.querySelector(`.md-option[data-md-color-scheme="${scheme}"]`).checked = true;
+};
+new MutationObserver(check).observe(document.body, { attributeFilter: ["data-md-color-scheme"] });
+check();
+
 // A line number is a link for the mouse only: as a tab stop it would be one of hundreds, all without a name.
 for (const link of document.querySelectorAll("a[href^='#__codelineno-']")) {
   link.tabIndex = -1;

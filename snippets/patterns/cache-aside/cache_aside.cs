@@ -6,43 +6,48 @@
 using System.Text.Json;
 using Microsoft.Data.Sqlite;
 using StackExchange.Redis;
+using static StackExchange.Redis.ConnectionFailureType;
 
 static class CacheAside
 {
     // --8<-- [start:connect]
-    /// <summary>Make the one connection that the whole process shares. Times are in milliseconds.</summary>
+    /// <summary>Make the one connection of the process. Times are in ms.</summary>
     public static async Task<ConnectionMultiplexer> ConnectAsync(string url)
     {
-        var uri = new Uri(url); // StackExchange.Redis itself does not read redis:// URLs
-        var login = uri.UserInfo.Split(':', 2).Select(Uri.UnescapeDataString).ToArray();
+        var uri = new Uri(url); // which StackExchange.Redis does not read by itself
+        var login = uri.UserInfo.Split(':', 2).Select(Uri.UnescapeDataString);
         return await ConnectionMultiplexer.ConnectAsync(new ConfigurationOptions
         {
             EndPoints = { { uri.Host, uri.Port < 0 ? 6379 : uri.Port } },
             Ssl = uri.Scheme == "rediss",
-            User = login[0],
+            User = login.First(),
             Password = login.ElementAtOrDefault(1),
-            DefaultDatabase = int.TryParse(uri.AbsolutePath.Trim('/'), out var number) ? number : 0,
-            AbortOnConnectFail = false, // start without Redis, and go on trying to connect
-            ConnectTimeout = 500,
-            AsyncTimeout = 500,
-            HeartbeatInterval = TimeSpan.FromMilliseconds(100), // timeouts are noticed only at a heartbeat
-            BacklogPolicy = BacklogPolicy.FailFast, // without a connection, commands fail at once
+            AbortOnConnectFail = false, // start without Redis, and go on trying
+            ConnectTimeout = 250,
+            AsyncTimeout = 250, // noticed only at a heartbeat, so make it beat often
+            HeartbeatInterval = TimeSpan.FromMilliseconds(50),
+            BacklogPolicy = BacklogPolicy.FailFast, // no connection: fail at once
         });
     }
     // --8<-- [end:connect]
 
     // --8<-- [start:model]
-    static readonly TimeSpan Ttl = TimeSpan.FromHours(1); // the longest a lost delete can leave a user stale
-    static readonly TimeSpan MissingTtl = TimeSpan.FromMinutes(1); // short: a missing user may soon exist
+    static readonly TimeSpan Ttl = TimeSpan.FromHours(1); // bounds staleness
+    static readonly TimeSpan MissingTtl = TimeSpan.FromMinutes(1); // may soon exist
     const string Missing = "missing"; // not JSON, so no user can be mistaken for it
-    static readonly JsonSerializerOptions Json = JsonSerializerOptions.Web; // camelCase names
 
-    public sealed record User(string Id, string Name, string Email); // what the cache holds: no secrets
-    public static string UserKey(string id) => $"cache:user:{id}"; // the only key read, written or deleted
+    /// <summary>What goes into the cache: named fields, no secrets.</summary>
+    public sealed record User(string Id, string Name, string Email);
 
-    /// <summary>Spread expiries over ±10 %, so that keys written together do not expire together.</summary>
-    static TimeSpan Jitter(TimeSpan ttl) => ttl * (0.9 + 0.2 * Random.Shared.NextDouble());
+    /// <summary>The only key that this example reads, writes or deletes.</summary>
+    public static string UserKey(string id) => $"cache:user:{id}";
+
+    /// <summary>Spread expiries over ±10 %, so that they do not coincide.</summary>
+    static TimeSpan Jitter(TimeSpan ttl) => ttl * (0.9 + Random.Shared.NextDouble() / 5);
     // --8<-- [end:model]
+
+    static string Encode(User user) => JsonSerializer.Serialize(user, JsonSerializerOptions.Web);
+    static User? Decode(string json) => JsonSerializer.Deserialize<User>(json, JsonSerializerOptions.Web);
 
     public sealed class Users(IDatabase cache, SqliteConnection db)
     {
@@ -54,11 +59,10 @@ static class CacheAside
         {
             var key = UserKey(id);
             var cached = await TryCacheAsync(() => cache.StringGetAsync(key));
-            if (!cached.IsNull)
-                return cached == Missing ? null : JsonSerializer.Deserialize<User>(cached.ToString(), Json);
+            if (!cached.IsNull) return cached == Missing ? null : Decode(cached!);
 
             var user = await LoadAsync(id);
-            var value = user is null ? Missing : JsonSerializer.Serialize(user, Json);
+            var value = user is null ? Missing : Encode(user);
             var ttl = Jitter(user is null ? MissingTtl : Ttl);
             await TryCacheAsync(() => cache.StringSetAsync(key, value, ttl));
             return user;
@@ -67,10 +71,12 @@ static class CacheAside
         async Task<User?> LoadAsync(string id)
         {
             DatabaseReads++;
-            await using var query = new SqliteCommand("SELECT id, name, email FROM users WHERE id = $id", db);
+            const string sql = "SELECT id, name, email FROM users WHERE id = $id";
+            await using var query = new SqliteCommand(sql, db);
             query.Parameters.AddWithValue("$id", id);
             await using var row = await query.ExecuteReaderAsync();
-            return await row.ReadAsync() ? new(row.GetString(0), row.GetString(1), row.GetString(2)) : null;
+            if (!await row.ReadAsync()) return null;
+            return new(row.GetString(0), row.GetString(1), row.GetString(2));
         }
         // --8<-- [end:read]
 
@@ -79,30 +85,34 @@ static class CacheAside
         {
             await using var upsert = new SqliteCommand("""
                 INSERT INTO users (id, name, email) VALUES ($id, $name, $email)
-                ON CONFLICT (id) DO UPDATE SET name = excluded.name, email = excluded.email
+                ON CONFLICT (id) DO UPDATE
+                SET name = excluded.name, email = excluded.email
                 """, db);
             upsert.Parameters.AddRange(
                 [new("$id", user.Id), new("$name", user.Name), new("$email", user.Email)]);
             await upsert.ExecuteNonQueryAsync(); // has committed when it returns
-            await TryCacheAsync(() => cache.KeyDeleteAsync(UserKey(user.Id))); // only after the commit
+            await TryCacheAsync(() => cache.KeyDeleteAsync(UserKey(user.Id))); // then
         }
         // --8<-- [end:write]
 
         // --8<-- [start:fail-open]
-        /// <summary>Run a cache command. If Redis is down or slow, count that and answer default.</summary>
+        /// <summary>Run a cache command. If Redis is down: count, answer default.</summary>
         async Task<T?> TryCacheAsync<T>(Func<Task<T>> command)
         {
             try { return await command(); }
-            catch (Exception e) when (e is RedisTimeoutException or RedisConnectionException && !BadLogin(e))
+            catch (Exception e) when (IsOutage(e))
             {
                 CacheErrors++;
                 return default;
             }
         }
 
-        // Waiting does not mend a wrong password, which may be the cause of having no connection
+        static bool IsOutage(Exception e) =>
+            e is RedisTimeoutException or RedisConnectionException && !BadLogin(e);
+
+        // a wrong password may be why there is no connection, and no wait mends it
         static bool BadLogin(Exception? e) => e is not null && (BadLogin(e.InnerException)
-            || e is RedisConnectionException { FailureType: ConnectionFailureType.AuthenticationFailure });
+            || e is RedisConnectionException { FailureType: AuthenticationFailure });
         // --8<-- [end:fail-open]
     }
 

@@ -13,7 +13,7 @@ sealed class RedisServer(Process keeper, string url) : IAsyncDisposable
 
     public string Url => url;
 
-    /// <summary>Start one on a free port, and wait until it answers. Throws if it does not within 10 s.</summary>
+    /// <summary>Start one on a free port, and wait until it answers. Throws with its log if it does not.</summary>
     public static async Task<RedisServer> StartAsync()
     {
         using var free = new TcpListener(IPAddress.Loopback, 0);
@@ -21,26 +21,34 @@ sealed class RedisServer(Process keeper, string url) : IAsyncDisposable
         var port = ((IPEndPoint)free.LocalEndpoint).Port;
         free.Stop();
         var dir = Directory.CreateTempSubdirectory("redis-").FullName;
+        var log = Path.Combine(dir, "redis.log");
         var binary = Environment.GetEnvironmentVariable("REDIS_SERVER") ?? "redis-server";
         string[] command = [binary, "--port", $"{port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
-            "--dir", dir, "--logfile", $"{dir}/redis.log"];
+            "--dir", dir, "--logfile", log];
         var start = new ProcessStartInfo("sh", ["-c", Keeper, "sh", dir, .. command]) { RedirectStandardInput = true };
         var server = new RedisServer(Process.Start(start)!, $"redis://127.0.0.1:{port}");
-        for (var waited = Stopwatch.StartNew(); ; await Task.Delay(20))
+        var said = "";
+        for (var waited = Stopwatch.StartNew(); waited.Elapsed.TotalSeconds < 10; await Task.Delay(20))
         {
-            try
-            {
-                using var probe = new TcpClient("127.0.0.1", port) { ReceiveTimeout = 1000 };
-                probe.Client.Send("PING\r\n"u8);
-                if (probe.Client.Receive(new byte[7]) > 0) return server;
-            }
-            catch (SocketException) when (waited.Elapsed.TotalSeconds < 10) { }
-            catch { server.Kill(); throw; }
+            said = File.Exists(log) ? await File.ReadAllTextAsync(log) : "";
+            if (said.Contains("Ready to accept connections")) return server;
+            if (said.Contains("Failed listening")) break; // another process took the port
         }
+        server.Kill();
+        return said.Contains("Failed listening") ? await StartAsync() : throw new TimeoutException($"{binary}: {said}");
     }
 
     /// <summary>Kill it as a crash would: SIGKILL, no farewell. Returns when it is gone.</summary>
     public void Kill() { keeper.StandardInput.Close(); keeper.WaitForExit(); }
+
+    /// <summary>Stop it in its tracks by SIGSTOP: connections stay open, nothing answers.</summary>
+    public async Task FreezeAsync()
+    {
+        await using var admin = await AdminAsync(url);
+        var info = await admin.GetServers().Single().InfoAsync("server");
+        var pid = info.Single().Single(field => field.Key == "process_id").Value;
+        await Process.Start("sh", ["-c", $"kill -STOP {pid}"]).WaitForExitAsync();
+    }
 
     public async ValueTask DisposeAsync() => await Task.Run(Kill);
 

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.Data.Sqlite;
 using StackExchange.Redis;
 using Xunit;
@@ -79,6 +80,19 @@ public sealed class CacheAsideTests : IAsyncLifetime
 
         await using var late = await ConnectAsync(server.Url);
         Assert.Equal("Ada Lovelace", (await new Users(late.GetDatabase(), db).GetAsync("1"))?.Name);
+    }
+
+    [Fact(DisplayName = "redis_frozen_costs_only_its_timeouts")]
+    public async Task RedisFrozenCostsOnlyItsTimeouts()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var own = await ConnectAsync(server.Url);
+        users = new Users(own.GetDatabase(), db);
+        await server.FreezeAsync();
+        var waited = Stopwatch.StartNew();
+        Assert.Equal("Ada", (await users.GetAsync("1").WaitAsync(TimeSpan.FromSeconds(30)))?.Name);
+        Assert.InRange(waited.Elapsed.TotalSeconds, 0, 3); // GET and SET, 0.25 s each
+        Assert.Equal(2, users.CacheErrors);
     }
 
     [Fact(DisplayName = "write_then_read_sees_the_new_value")]
