@@ -43,7 +43,7 @@ static class CacheAside
     public static string UserKey(string id) => $"cache:user:{id}";
 
     /// <summary>Spread expiries over ±10 %, so that they do not coincide.</summary>
-    static TimeSpan Jitter(TimeSpan ttl) => ttl * (0.9 + Random.Shared.NextDouble() / 5);
+    static TimeSpan Jitter(TimeSpan t) => t * (0.9 + Random.Shared.NextDouble() / 5);
     // --8<-- [end:model]
 
     static string Encode(User user) => JsonSerializer.Serialize(user, JsonSerializerOptions.Web);
