@@ -45,7 +45,8 @@ def serve(port: int) -> None:
     if port != wanted:
         print(f"Port {wanted} is in use; serving on {port} instead.")
     print(f"Serving on http://127.0.0.1:{port}/ – stop with Ctrl+C", flush=True)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the temporary site is removed
+    for ending in (signal.SIGINT, signal.SIGTERM):  # so that the temporary site is removed
+        signal.signal(ending, signal.default_int_handler)
     mkdocs.commands.serve.serve(str(ROOT / "mkdocs.yml"), dev_addr=f"127.0.0.1:{port}", strict=True)
 
 

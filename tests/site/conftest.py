@@ -1,0 +1,118 @@
+"""A browser, the built site behind HTTP, and pages that fail their test when they call elsewhere or complain."""
+
+import gzip
+import mimetypes
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any, ClassVar
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+
+from publish.diagrams import FLAGS
+from tests import toolchain
+
+Open = Callable[..., Page]
+Served = dict[str, int]  # bytes sent, by address
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Serve one folder as a static host does: text compressed, 404.html for what is not there."""
+
+    protocol_version = "HTTP/1.1"
+    root: Path
+    served: ClassVar[Served] = {}
+
+    def do_GET(self) -> None:
+        path = unquote(urlsplit(self.path).path).lstrip("/")
+        file = self.root / path / "index.html" if path == "" or path.endswith("/") else self.root / path
+        found = file.is_file() and file.resolve().is_relative_to(self.root)
+        file = file if found else self.root / "404.html"
+        kind = mimetypes.guess_type(file.name)[0] or "text/plain"
+        body = file.read_bytes()
+        self.send_response(200 if found else 404)
+        if kind.startswith("text/") or kind.endswith(("javascript", "json", "xml")):
+            body = gzip.compress(body)
+            self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+        self.served[self.path] = self.served.get(self.path, 0) + len(body)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture(scope="session")
+def http(site: Path) -> Iterator[str]:
+    """The address of the site, with a slash at its end."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("SiteHandler", (Handler,), {"root": site.resolve()}))
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def served(http: str) -> Served:
+    """What the server has sent so far."""
+    return Handler.served
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One Chromium for all tests."""
+    toolchain.need("Chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=toolchain.CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def watch() -> Iterator[Callable[[Page, str], None]]:
+    """Watch a page: what it asks of an address that does not begin with `home`, and its errors, fail the test."""
+    seen: list[str] = []
+
+    def watch(page: Page, home: str) -> None:
+        def request(request: Request) -> None:
+            if not request.url.startswith((home, "data:", "blob:")):
+                seen.append(f"{page.url} asked for {request.url}")
+
+        def console(message: ConsoleMessage) -> None:
+            if message.type in ("error", "warning"):
+                seen.append(f"{page.url} logged {message.text}")
+
+        page.on("request", request)
+        page.on("console", console)
+        page.on("pageerror", lambda error: seen.append(f"{page.url} threw {error}"))
+
+    yield watch
+    assert seen == []
+
+
+@pytest.fixture
+def page(browser: Browser, http: str, watch: Callable[[Page, str], None]) -> Iterator[Open]:
+    """Open a page of the site in a fresh context: page("index.html", width=320, color_scheme="dark").
+
+    `home` is where the site lies, by default our HTTP server. Other options are those of a browser's context.
+    """
+    contexts = []
+
+    def open_page(path: str, home: str = http, width: int = 1280, height: int = 900, **options: Any) -> Page:
+        context = browser.new_context(viewport={"width": width, "height": height}, **options)
+        contexts.append(context)
+        context.set_default_timeout(10_000)
+        context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page = context.new_page()
+        watch(page, home)
+        page.goto(home + path)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()

@@ -1,0 +1,512 @@
+"""What a reader does with the site, done in a real browser: by mouse and by keyboard, on a phone and on paper."""
+
+import gzip
+import json
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from publish import blocks
+from publish.expand import INCLUDE, OUTPUT, Include, Press, parse
+from publish.languages import LANGUAGES
+from tests.site.conftest import Open, Served
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PRESS = Press(ROOT)
+SNIPPETS = {snippet.path: snippet for snippet in PRESS.library.snippets}
+LABELS = [language.label for language in LANGUAGES.values()]
+AXE = (ROOT / "node_modules" / "axe-core" / "axe.min.js").read_text("utf-8")
+
+
+def includes(text: str) -> list[Include]:
+    return [include for match in INCLUDE.finditer(text) if (include := parse(match[0]))]
+
+
+COURSE = {  # the pages that people wrote, by their address
+    file.relative_to(ROOT / "docs").with_suffix(".html").as_posix(): file.read_text("utf-8")
+    for file in sorted((ROOT / "docs").rglob("*.md"))
+}
+TABBED = [path for path, text in COURSE.items() if any(include.section != OUTPUT for include in includes(text))]
+DRAWN = [path for path, text in COURSE.items() if "```mermaid" in text]
+PROVED = [path for path, text in COURSE.items() if "](proof:" in text]
+ASKING = [path for path, text in COURSE.items() if "??? question" in text]
+
+
+@pytest.fixture(params=["http", "file"])
+def home(request: pytest.FixtureRequest, http: str, site: Path) -> str:
+    """Where the site is opened from: a server, or the disk."""
+    return http if request.param == "http" else f"{site.as_uri()}/"
+
+
+@pytest.fixture
+def pages(site: Path) -> list[str]:
+    """Every page of the site."""
+    return sorted(file.relative_to(site).as_posix() for file in site.rglob("*.html"))
+
+
+# Tabs
+
+
+SHOWN = """() => [...document.querySelectorAll(".tabbed-set")].map(set => {
+  const labels = set.querySelectorAll(":scope > .tabbed-labels > label");
+  const blocks = [...set.querySelectorAll(":scope > .tabbed-content > .tabbed-block")];
+  return blocks.map((block, i) => block.checkVisibility() ? labels[i].innerText : "").join("");
+})"""
+
+
+def choose(page: Page, label: str) -> None:
+    page.locator(".tabbed-labels").first.get_by_text(label, exact=True).click()
+
+
+def expect_tabs(page: Page, label: str) -> None:
+    """Expect that every block of the page shows the tab `label`, and nothing else."""
+    page.wait_for_function(
+        f"label => (all => all.length && all.every(shown => shown === label))(({SHOWN})())", arg=label
+    )
+
+
+def test_tabs_switch_by_click_and_by_arrow_keys_on_all_blocks_at_once(page: Open) -> None:
+    for path in TABBED:
+        tab = page(path)
+        expect_tabs(tab, LABELS[0])
+        choose(tab, LABELS[2])
+        expect_tabs(tab, LABELS[2])
+        tab.keyboard.press("ArrowLeft")
+        expect_tabs(tab, LABELS[1])
+        tab.keyboard.press("ArrowRight")
+        expect_tabs(tab, LABELS[2])
+
+
+def test_chosen_language_stays_over_reload_and_pages(page: Open, home: str) -> None:
+    tab = page(TABBED[0], home)
+    choose(tab, "C#")
+    tab.reload()
+    expect_tabs(tab, "C#")
+    for path in TABBED[1:]:
+        tab.goto(home + path)
+        expect_tabs(tab, "C#")
+    tab.goto(f"{home}index.html")
+    tab.locator(f"article a[href='{TABBED[0]}']").first.click()
+    expect_tabs(tab, "C#")
+
+
+# Copying
+
+
+def copied(page: Page, button: Locator) -> str:
+    """Press a button and return what is in the clipboard after that."""
+    page.evaluate("navigator.clipboard.writeText('nothing was copied')")
+    button.click()
+    page.wait_for_function("async () => await navigator.clipboard.readText() !== 'nothing was copied'")
+    return str(page.evaluate("navigator.clipboard.readText()"))
+
+
+def code(text: str, label: str) -> Iterator[str]:
+    """Yield the code that a page shows when the tab `label` is chosen, by the page's source."""
+    for block in blocks.split(text):
+        if block.fenced and block.info != "mermaid":
+            yield textwrap.dedent("\n".join(block.text.split("\n")[1:-1]))
+        for include in [] if block.fenced else includes(block.text):
+            if include.section == OUTPUT:
+                yield PRESS.library.outputs[include.example].rstrip("\n")
+                continue
+            for snippet in PRESS.library.examples[include.example].values():
+                if snippet.language.label == label:
+                    yield snippet.sections[include.section].code
+
+
+def test_copy_button_of_every_block_gives_exactly_its_code(page: Open, home: str) -> None:
+    for path in TABBED:
+        tab = page(path, home)
+        for label in LABELS:
+            choose(tab, label)
+            expect_tabs(tab, label)
+            buttons = tab.locator(".md-code__button[data-md-type=copy]:visible")
+            assert [copied(tab, button) for button in buttons.all()] == list(code(COURSE[path], label))
+
+
+def test_copy_button_of_a_source_page_gives_the_file(page: Open, http: str, pages: list[str]) -> None:
+    tab = page("index.html")
+    for path in [path for path in pages if path.startswith("source/")]:
+        tab.goto(http + path)
+        text = (ROOT / path.removeprefix("source/").removesuffix(".html")).read_text("utf-8")
+        assert copied(tab, tab.locator(".md-code__button[data-md-type=copy]")) == text.rstrip("\n")
+
+
+def test_whole_file_is_copied_and_downloaded_as_the_contract_tests_ran_it(page: Open, home: str) -> None:
+    files = set()
+    for path in TABBED:
+        tab = page(path, home)
+        for label in LABELS:
+            choose(tab, label)
+            expect_tabs(tab, label)
+            for block in tab.locator(".tabbed-block:visible", has=tab.locator("[data-copy]")).all():
+                snippet = SNIPPETS[block.locator(".filename").inner_text()]
+                assert snippet.language.label == label
+                assert copied(tab, block.get_by_role("button", name="Copy whole file")) == snippet.whole
+                if snippet.path in files:
+                    continue
+                files.add(snippet.path)
+                with tab.expect_download() as download:
+                    block.get_by_role("link", name="Download").click()
+                assert download.value.suggested_filename == snippet.file
+                assert download.value.path().read_bytes() == snippet.whole.encode()
+    assert files == set(SNIPPETS)
+
+
+def test_copy_whole_file_says_so_and_can_be_pressed_again(page: Open) -> None:
+    tab = page(TABBED[0])
+    tab.clock.install()
+    button = tab.locator("[data-copy]:visible").first
+    for _ in range(2):
+        button.click()
+        expect(button).to_have_text("Copied")
+        tab.clock.run_for(1000)
+    tab.clock.run_for(10_000)
+    expect(button).to_have_text("Copy whole file")
+
+
+# Colours and widths
+
+
+COLOURS = """() => [document.body, ...document.querySelectorAll("figure.diagram")].map(e => [
+  getComputedStyle(e).backgroundColor,
+  ...[...e.querySelectorAll("svg :is(text, rect, path)")].map(getComputedStyle).map(({fill, stroke}) => fill + stroke),
+].join())"""
+
+
+def lightness(page: Page) -> float:
+    """Return how light the page is behind its text, from 0 to 255."""
+    colour = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)")
+    return float(sum(colour[:3]) / 3)
+
+
+def test_theme_follows_the_system_and_diagrams_follow_the_theme(page: Open) -> None:
+    for path in DRAWN:
+        tab, dark = page(path), page(path, color_scheme="dark")
+        assert lightness(tab) > 200
+        assert lightness(dark) < 50
+        light_colours, dark_colours = tab.evaluate(COLOURS), dark.evaluate(COLOURS)
+        assert len(light_colours) > 1
+        assert all(one != other for one, other in zip(light_colours, dark_colours, strict=True))
+
+
+def test_theme_toggle_works_by_keyboard_and_lasts(page: Open, home: str) -> None:
+    tab = page("index.html", home)
+    assert lightness(tab) > 200
+    tab_to(tab, ".md-option")
+    tab.keyboard.press("Enter")
+    assert lightness(tab) < 50
+    tab.reload()
+    assert lightness(tab) < 50
+    tab.goto(home + TABBED[0])
+    assert lightness(tab) < 50
+    tab_to(tab, ".md-option")
+    tab.keyboard.press("Enter")
+    assert lightness(tab) > 200
+
+
+def test_no_page_scrolls_sideways(page: Open, http: str, pages: list[str]) -> None:
+    tab, wide = page("index.html"), {}
+    for path in pages:
+        tab.goto(http + path)
+        for label in LABELS if path in TABBED else [""]:
+            if label:
+                choose(tab, label)
+            for width in (320, 390, 1280):
+                tab.set_viewport_size({"width": width, "height": 900})
+                root = tab.evaluate(
+                    "(({scrollWidth, clientWidth}) => [scrollWidth, clientWidth])(document.scrollingElement)"
+                )
+                if root[0] > root[1]:
+                    wide[f"{path} {label} at {width}"] = root
+    assert wide == {}
+
+
+# Accessibility
+
+
+START_AXE = """() => { window.found = (async () => {
+  await new Promise(done => setTimeout(done, 50)); // what a click or a new width sets in motion has begun
+  document.getAnimations().forEach(animation => animation.finish());
+  const rules = Object.fromEntries(axe.getRules(["wcag22aa"]).map(rule => [rule.ruleId, {enabled: true}]));
+  const {violations} = await axe.run(document, {rules, resultTypes: ["violations"]});
+  return violations.map(({id, nodes}) => [id, nodes.length, nodes[0].target, nodes[0].failureSummary]);
+})() }"""
+
+
+def violations(state: str, tabs: list[Page]) -> list[Any]:
+    """Return what axe finds on pages that are in the same state. Each has a process of its own, so they run at once."""
+    for tab in tabs:
+        if not tab.evaluate("'axe' in window"):
+            tab.evaluate(AXE)
+        tab.evaluate(START_AXE)
+    return [[state, *violation] for tab in tabs for violation in tab.evaluate("found")]
+
+
+def test_axe_finds_nothing_on_any_page(page: Open, http: str, pages: list[str]) -> None:
+    tabs, found = [page("index.html"), page("index.html", color_scheme="dark")], []
+    for path in pages:
+        for tab in tabs:
+            tab.goto(http + path)
+        for width in (320, 1280):
+            for tab in tabs:
+                tab.set_viewport_size({"width": width, "height": 900})
+            found += violations(f"{path} at {width}", tabs)
+    assert found == []
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+def test_axe_finds_nothing_on_a_page_in_use(page: Open, width: int) -> None:
+    (path, *_) = sorted({*TABBED} & {*PROVED} & {*ASKING})
+    tabs = [page(path, width=width), page(path, width=width, color_scheme="dark")]
+    for tab in tabs:
+        choose(tab, LABELS[1])
+        tab.locator("summary").first.click()
+    found = violations("second tab chosen, question open", tabs)
+    for tab in tabs:
+        tab.locator("button.proof").first.click()
+        expect(tab.locator(".proof-card").first).to_be_visible()
+    found += violations("proof open", tabs)
+    if width == 320:
+        for tab in tabs:
+            tab.keyboard.press("Escape")
+            tab.locator("label.md-header__button[for=__drawer]").click()
+            expect(tab.locator(".md-sidebar--primary")).to_be_in_viewport()
+        found += violations("drawer open", tabs)
+        for tab in tabs:
+            tab.locator(".md-overlay").click(position={"x": 300, "y": 500})
+            tab.locator("label.md-header__button[for=__search]").click()
+    for tab in tabs:
+        search(tab, "cache")
+    found += violations("search open", tabs)
+    assert found == []
+
+
+# Search
+
+
+def search(page: Page, words: str) -> None:
+    """Type into the search, and wait for results."""
+    page.locator(".md-search__input").press_sequentially(words)
+    expect(page.locator(".md-search-result__item").first).to_be_visible()
+
+
+def test_search_finds_and_opens_a_page(page: Open, home: str) -> None:
+    tab = page("index.html", home)
+    search(tab, "fail open")
+    tab.keyboard.press("Enter")
+    tab.wait_for_url("**/patterns/cache-aside.html?h=*")
+    expect(tab.get_by_role("heading", name="When Redis is down")).to_be_in_viewport()
+
+
+def test_search_finds_prose_and_no_code(site: Path) -> None:
+    entries = json.loads((site / "search" / "search_index.json").read_text("utf-8"))["docs"]
+    text = " ".join(entry["title"] + entry["text"] for entry in entries)
+    assert "Read at your own pace" in text
+    lines = {
+        line.strip()
+        for path in TABBED
+        for label in LABELS
+        for one in code(COURSE[path], label)
+        for line in one.split("\n")
+    }
+    assert [line for line in sorted(lines) if len(line) > 20 and line in text] == []
+    assert [name for name in PRESS.proofs if name in text] == []
+
+
+# The keyboard
+
+
+def tab_to(page: Page, selector: str) -> None:
+    """Press Tab until the focus is on what `selector` picks. The focus must be visible there."""
+    for _ in range(150):
+        page.keyboard.press("Tab")
+        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
+            break
+    else:
+        pytest.fail(f"the Tab key does not reach {selector}")
+    focused = page.screenshot(animations="disabled")
+    page.evaluate("window.focused = document.activeElement; focused.blur()")
+    blurred = page.screenshot(animations="disabled")
+    page.evaluate("focused.focus({focusVisible: true})")
+    assert focused != blurred, f"nothing shows that {selector} has the focus"
+
+
+def test_everything_works_by_keyboard_with_visible_focus(page: Open, http: str) -> None:
+    (path, *_) = sorted({*TABBED} & {*PROVED} & {*ASKING})
+    tab = page(path)
+    press = tab.keyboard.press
+
+    tab_to(tab, ".md-skip")
+    press("Enter")
+    press("Tab")
+    assert tab.evaluate("document.activeElement.closest('article') !== null"), "the skip link does not skip"
+
+    tab_to(tab, ".tabbed-set > input")
+    press("ArrowRight")
+    expect_tabs(tab, LABELS[1])
+
+    expected = [snippet.whole for snippet in PRESS.library.snippets if snippet.language.label == LABELS[1]]
+    tab.evaluate("navigator.clipboard.writeText('')")
+    tab_to(tab, ".md-code__button")
+    press("Enter")
+    tab.wait_for_function("async expected => await navigator.clipboard.readText() === expected",
+                          arg=next(code(COURSE[path], LABELS[1])))  # fmt: skip
+    tab_to(tab, "[data-copy]")
+    press("Space")
+    tab.wait_for_function("async expected => expected.includes(await navigator.clipboard.readText())", arg=expected)
+
+    tab_to(tab, "button.proof")
+    mark, card = tab.locator("button.proof:focus"), tab.locator(".proof-card:popover-open")
+    press("Enter")
+    expect(card).to_be_visible()
+    press("Escape")
+    expect(card).to_be_hidden()
+    expect(mark).to_be_focused()
+    press("Enter")
+    tab_to(tab, ".proof-card a")
+    press("Enter")
+    tab.wait_for_url("**/source/tests/**#__codelineno-0-*")
+
+    tab.goto(http + path)
+    tab_to(tab, ".md-option")
+    press("Enter")
+    assert lightness(tab) < 50
+
+    tab_to(tab, ".md-search__input")
+    tab.keyboard.type("cache")
+    expect(tab.locator(".md-search-result__item").first).to_be_visible()
+    press("ArrowDown")
+    expect(tab.locator(".md-search-result__link").first).to_be_focused()
+    press("Escape")
+    expect(tab.locator(".md-search-result__item").first).to_be_hidden()
+
+    tab_to(tab, "summary")
+    press("Enter")
+    expect(tab.locator("details > p").first).to_be_visible()
+    press("Space")
+    expect(tab.locator("details > p").first).to_be_hidden()
+
+
+# Proofs
+
+
+LINE = """id => { // the text of a line on a source page
+  const range = document.createRange(), next = document.getElementById(id.replace(/\\d+$/, number => +number + 1));
+  range.setStartAfter(document.getElementById(id));
+  next ? range.setEndBefore(next) : range.setEndAfter(document.querySelector("pre > code"));
+  return range.toString();
+}"""
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_proof_mark_opens_to_the_tests_and_leads_to_their_lines(page: Open, http: str, javascript: bool) -> None:
+    proofs = Press(ROOT).proofs  # with the ledger that the site was built from
+    places: set[tuple[str, str]] = set()
+    for path in PROVED:
+        tab = page(path, java_script_enabled=javascript)
+        for mark in tab.locator("button.proof").all():
+            mark.click()
+            card = tab.locator(".proof-card:popover-open")
+            name = card.locator(".proof-name").inner_text()
+            assert mark.get_attribute("aria-label") == f"Proof: {name}, passed"
+            rows = [" ".join(row.split()) for row in card.locator(".proof-row").all_inner_texts()]
+            assert rows == [
+                f"{proof.language} {Path(proof.path).name}:{proof.line} {proof.outcome} {proof.date}"
+                for proof in proofs[name]
+            ]
+            box = card.bounding_box()
+            assert box
+            assert 0 <= box["x"] <= box["x"] + box["width"] <= 1280
+            places |= {(name, url) for url in card.locator("a").evaluate_all("links => links.map(link => link.href)")}
+            tab.keyboard.press("Escape")
+            expect(card).to_be_hidden()
+    assert places
+    tab = page("index.html", java_script_enabled=javascript)
+    for name, url in sorted(places, key=lambda place: place[1]):
+        tab.goto(url)
+        anchor = url.partition("#")[2]
+        assert name in tab.evaluate(LINE, anchor)
+        expect(tab.locator(f"#{anchor}")).to_be_in_viewport()
+
+
+# Without JavaScript
+
+
+def test_everything_can_be_read_without_javascript(page: Open) -> None:
+    for path, text in COURSE.items():
+        tab = page(path, java_script_enabled=False)
+        for pick in ("h1, h2, h3", "p, li, td, th"):
+            hidden = (
+                tab.locator("article")
+                .locator(pick)
+                .evaluate_all(
+                    "all => all.filter(e => !e.closest('.tabbed-block, details, [popover]') && !e.checkVisibility({"
+                    "opacityProperty: true, visibilityProperty: true})).map(e => e.outerHTML)"
+                )
+            )
+            assert hidden == []
+        for label in LABELS:
+            for labels in tab.locator(".tabbed-labels").all():
+                labels.get_by_text(label, exact=True).click()
+            shown = [one.rstrip("\n") for one in tab.locator("article pre:visible > code").all_inner_texts()]
+            assert shown == list(code(text, label))
+        for question in tab.locator("details").all():
+            question.locator("summary").click()
+            expect(question.locator("summary ~ *").first).to_be_visible()
+        assert tab.locator("article button:visible:not(.proof)").count() == 0, "a button that can do nothing"
+
+
+# Weight
+
+
+SHIFT = """() => new Promise(done => {
+  let sum = 0;
+  new PerformanceObserver(list => list.getEntries().forEach(entry => sum += entry.value))
+    .observe({type: "layout-shift", buffered: true});
+  setTimeout(() => done(sum), 100);
+})"""
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+def test_no_page_is_heavy_or_moves_while_it_loads(page: Open, pages: list[str], served: Served, width: int) -> None:
+    for path in pages:
+        served.clear()
+        tab = page(path, width=width)
+        expect(tab.locator("body")).to_be_visible()
+        assert tab.evaluate(SHIFT) <= 0.02, path
+        while "/search/search_index.json" not in served:  # it comes last
+            tab.wait_for_timeout(10)
+        assert sum(served.values()) <= 150_000, served
+        assert not [address for address in served if "mermaid" in address]
+        for figure in tab.locator("figure.diagram").all():
+            assert len(gzip.compress(figure.inner_html().encode())) <= 10_000
+
+
+def test_own_script_is_small(site: Path) -> None:
+    scripts = [file for file in (site / "assets").glob("*.js")]
+    assert scripts
+    assert sum(len(file.read_bytes()) for file in scripts) <= 20_000
+
+
+# Paper
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_paper_shows_the_code_dark_on_light_and_no_buttons(page: Open, scheme: str) -> None:
+    for path in TABBED:
+        tab = page(path, color_scheme=scheme)
+        choose(tab, LABELS[1])
+        tab.emulate_media(media="print")
+        shown = [one.rstrip("\n") for one in tab.locator("article pre:visible > code").all_inner_texts()]
+        assert all(one in shown for one in code(COURSE[path], LABELS[1]))
+        assert tab.locator("button:visible").count() == 0
+        ink = tab.locator("article :is(p, pre > code, pre span, td):visible").evaluate_all(
+            "all => all.map(e => Math.max(...getComputedStyle(e).color.match(/[\\d.]+/g).slice(0, 3).map(Number)))"
+        )
+        assert max(ink) < 200
