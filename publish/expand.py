@@ -92,7 +92,7 @@ class Press:
         download = f"[Download](/{snippet.path}){{: download }}"
         run = " then ".join(f"`{command}`" for command in snippet.language.commands(snippet.file, snippet.text))
         where = f"lines {section.first}–{section.last} of the {source}"
-        return f"{self.badge(snippet)} · {where}<br>\n{copy} {download} Run: {run}\n{{: .provenance }}"
+        return f"{self.badge(snippet)} · {where}<br>\n{copy} · {download} · {run}\n{{: .provenance }}"
 
     def badge(self, snippet: Snippet) -> str:
         """Return what the ledger knows of a snippet, as a mark that also says it in words."""

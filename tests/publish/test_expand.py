@@ -45,8 +45,8 @@ def test_provenance_says_what_ran_and_how_to_run_it(course: Path) -> None:
         "Ran 2026-01-02</span> on Redis 8 · lines 3–4 of the [source](/source/snippets/shop/get.py.md#__codelineno-0-3)"
         in page
     )
-    assert "Run: `pip install redis==1.2.3 flask` then `python get.py`" in page
-    assert "Run: `npm install ioredis@6.0.0` then `node get.mjs`" in page
+    assert "· `pip install redis==1.2.3 flask` then `python get.py`" in page
+    assert "· `npm install ioredis@6.0.0` then `node get.mjs`" in page
 
 
 def test_whole_file_is_in_the_page_once_and_without_markers(course: Path) -> None:

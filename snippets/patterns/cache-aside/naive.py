@@ -32,13 +32,13 @@ def main() -> None:
         cache.delete(f"cache:user:{user_id}")  # left by an earlier run
     db = sqlite3.connect(":memory:")
     db.execute("CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT, password_hash TEXT)")
-    db.execute("INSERT INTO users VALUES (1, 'Ada', '$2b$12$…')")
+    db.execute("INSERT INTO users VALUES (1, 'Ada', '$2b$12$Qx')")
 
     print("1. an id that is SQL:", get_user(cache, db, "7 OR 1=1"))
     print("2. in the cache, for an hour:", cache.get("cache:user:7 OR 1=1"))
 
     get_user(cache, db, "2")  # nobody, yet
-    db.execute("INSERT INTO users VALUES (2, 'Grace', '$2b$12$…')")
+    db.execute("INSERT INTO users VALUES (2, 'Grace', '$2b$12$Qx')")
     print("3. a user who has just signed up:", get_user(cache, db, "2"))
 
     nothing_listens_here = redis.Redis.from_url("redis://127.0.0.1:1")
