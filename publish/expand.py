@@ -15,6 +15,7 @@ from publish.snippets import Section, Snippet
 
 INCLUDE = re.compile(r"^(?P<indent> *)::: (?P<example>\S+) (?P<section>[\w-]+)(?: \((?P<reasons>.+)\))?$", re.MULTILINE)
 CLAIM = re.compile(r"\[(?P<text>[^\[\]]+)\]\(proof:(?P<name>\w+)\)(?P<end>[.,;:]?)")
+PROVENANCE = '{: .provenance data-search-exclude="" }'  # the search index is loaded on every page: prose only
 OUTPUT = "output"  # the section name that asks for what the program prints
 
 
@@ -80,7 +81,7 @@ class Press:
         for snippet in self.library.examples[include.example].values():
             section = snippet.sections[include.section]
             whole[snippet.path] = snippet
-            fence = f'```{snippet.language.lexer} title="{snippet.path}"\n{section.code}\n```'
+            fence = fenced(snippet.language.lexer, snippet.path, section.code)
             tabs.append((snippet.language.label, f"{fence}\n\n{self.provenance(snippet, section)}"))
         tabs += [(label, f"Not shown in {label}: {reason}.") for label, reason in include.reasons.items()]
         return "\n\n".join(f'=== "{label}"\n\n{textwrap.indent(body, "    ")}' for label, body in tabs)
@@ -92,7 +93,7 @@ class Press:
         download = f"[Download](/{snippet.path}){{: download }}"
         run = " then ".join(f"`{command}`" for command in snippet.language.commands(snippet.file, snippet.text))
         where = f"lines {section.first}–{section.last} of the {source}"
-        return f"{self.badge(snippet)} · {where}<br>\n{copy} · {download} · {run}\n{{: .provenance }}"
+        return f"{self.badge(snippet)} · {where}<br>\n{copy} · {download} · {run}\n{PROVENANCE}"
 
     def badge(self, snippet: Snippet) -> str:
         """Return what the ledger knows of a snippet, as a mark that also says it in words."""
@@ -109,7 +110,7 @@ class Press:
         labels = [snippet.language.label for snippet in self.library.examples[include.example].values()]
         same = f"The same in {' and '.join([', '.join(labels[:-1]), labels[-1]])}; compared on every test run."
         note = same if len(labels) > 1 else "Compared on every test run."
-        return f'```text title="What it printed"\n{text}\n```\n\n{note}\n{{: .provenance }}'
+        return f"{fenced('text', 'What it printed', text)}\n\n{note}\n{PROVENANCE}"
 
     def claim(self, match: re.Match[str], number: int) -> str:
         """Return a claim with a mark that opens to the tests that prove it. Works without JavaScript."""
@@ -127,8 +128,14 @@ class Press:
         return (
             f'{before} <span class="nowrap">{last}<button type="button" class="proof {word.replace(" ", "-")}" '
             f'popovertarget="proof-{number}" aria-label="Proof: {name}, {word}"></button>{match["end"]}</span>'
-            f'<span class="proof-card" id="proof-{number}" popover><span class="proof-name">{name}</span> {rows}</span>'
+            f'<span class="proof-card" id="proof-{number}" popover data-search-exclude>'
+            f'<span class="proof-name">{name}</span> {rows}</span>'
         )
+
+
+def fenced(lexer: str, title: str, code: str) -> str:
+    """Return a code block with a title, which the search leaves out."""
+    return f'```{{ .{lexer} title="{title}" data-search-exclude="" }}\n{code}\n```'
 
 
 def anchor(line: int) -> str:

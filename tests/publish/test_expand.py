@@ -35,7 +35,10 @@ def course(tmp_path: Path) -> Path:
 def test_include_becomes_a_tab_for_each_language(course: Path) -> None:
     page = Press(course).expand("::: shop/get read (no C#: no server there)\n")
     assert page.index('=== "Python"') < page.index('=== "Node.js"') < page.index('=== "C#"')
-    assert "    ```python title=\"snippets/shop/get.py\"\n    if a:\n        b = '<2>'\n    ```\n" in page
+    assert (
+        '    ```{ .python title="snippets/shop/get.py" data-search-exclude="" }\n    if a:\n        b = \'<2>\'\n    ```\n'
+        in page
+    )
     assert "    Not shown in C#: no server there." in page
 
 
@@ -58,7 +61,7 @@ def test_whole_file_is_in_the_page_once_and_without_markers(course: Path) -> Non
 
 def test_output_is_the_stored_one_and_names_the_languages(course: Path) -> None:
     page = Press(course).expand("::: shop/get output\n")
-    assert '```text title="What it printed"\n1\n2\n```' in page
+    assert '```{ .text title="What it printed" data-search-exclude="" }\n1\n2\n```' in page
     assert "The same in Python and Node.js" in page
 
 
