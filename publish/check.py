@@ -11,6 +11,7 @@ import yaml
 from publish import blocks, diagrams, ledger
 from publish.expand import CLAIM, OUTPUT, Press, parse
 from publish.languages import LANGUAGES
+from publish.proofs import NOT_RUN
 from publish.snippets import MARK, Fault
 
 ALLOWED = "docs/_course/allowed-code.yml"
@@ -85,7 +86,7 @@ def check_line(press: Press, path: str, number: int, line: str, shown: set[tuple
             places = ", ".join(sorted({proof.path for proof in proofs}))
             yield Fault(path, number, f"several examples have a test called {claim['name']} ({places}); rename one")
         for proof in proofs:
-            if proof.outcome not in (ledger.PASSED, "not run"):
+            if proof.outcome not in (ledger.PASSED, NOT_RUN):
                 yield Fault(path, number, f"its proof {claim['name']} {proof.outcome} ({proof.path}:{proof.line})")
     if "](proof:" in CLAIM.sub("", line):
         yield Fault(path, number, "a claim is written [words](proof:name_of_a_test), on one line")

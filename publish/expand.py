@@ -105,11 +105,12 @@ class Press:
         return f'<span class="badge passed">Ran {row["date"]}</span> on {versions}'
 
     def output(self, include: Include) -> str:
-        """Return what the program printed, the same in every language, and its command line."""
+        """Return what the program printed, the same in every language."""
         text = self.library.outputs[include.example].rstrip("\n")
-        labels = [snippet.language.label for snippet in self.library.examples[include.example].values()]
-        same = f"The same in {' and '.join([', '.join(labels[:-1]), labels[-1]])}; compared on every test run."
-        note = same if len(labels) > 1 else "Compared on every test run."
+        badges = {
+            snippet.language.label: self.badge(snippet) for snippet in self.library.examples[include.example].values()
+        }
+        note = "; ".join(f"{label}: {badge}" for label, badge in badges.items())
         return f"{fenced('text', 'What it printed', text)}\n\n{note}\n{PROVENANCE}"
 
     def claim(self, match: re.Match[str], number: int) -> str:

@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from publish.languages import LANGUAGES
-from publish.ledger import Ledger
+from publish.ledger import Ledger, hashes
 from publish.snippets import Library
+
+NOT_RUN = "not run since it changed"
 
 
 class Proof(NamedTuple):
-    """One test in one language. `outcome` is the ledger's, or "not run"."""
+    """One test in one language. `outcome` is the ledger's as long as nothing that it rests on has changed."""
 
     name: str
     example: str
@@ -29,8 +31,9 @@ def collect(root: Path, library: Library, ledger: Ledger) -> dict[str, list[Proo
         if not (root / path).exists():
             continue
         row = ledger.get(snippet.path, {})
+        outcomes = row.get("outcomes", {}) if row.get("hashes") == hashes(root, library, snippet) else {}
         for name, line in names((root / path).read_text("utf-8"), Path(path).suffix).items():
-            outcome = row.get("outcomes", {}).get(name, "not run")
+            outcome = outcomes.get(name, NOT_RUN)
             proof = Proof(name, snippet.example, snippet.language.label, path, line, outcome, row.get("date", ""))
             proofs.setdefault(name, []).append(proof)
     return proofs

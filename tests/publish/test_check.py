@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from publish import ledger, snippets
 from publish.check import check
 
 CODE = "{0} --8<-- [start:read]\na = 1\nb = 2\n{0} --8<-- [end:read]\n"
@@ -80,8 +81,10 @@ def course(tmp_path: Path) -> Path:
     for path, text in files.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text, "utf-8")
+    library = snippets.read(tmp_path)
+    hashes = ledger.hashes(tmp_path, library, library.examples["shop/put"][".py"])
     row = {
-        "hashes": {},
+        "hashes": hashes,
         "versions": {},
         "date": "2026-01-01",
         "outcomes": {"it_fails": "failed", "it_skips": "skipped"},

@@ -62,7 +62,8 @@ def test_whole_file_is_in_the_page_once_and_without_markers(course: Path) -> Non
 def test_output_is_the_stored_one_and_names_the_languages(course: Path) -> None:
     page = Press(course).expand("::: shop/get output\n")
     assert '```{ .text title="What it printed" data-search-exclude="" }\n1\n2\n```' in page
-    assert "The same in Python and Node.js" in page
+    assert "Python: <span" in page
+    assert "; Node.js: <span" in page
 
 
 def test_claim_opens_to_its_tests(course: Path) -> None:
