@@ -18,8 +18,8 @@ serve: setup ## Build the site and serve it on http://127.0.0.1:8000 with live r
 test: setup ## Run every test against a real Redis (of its own, or REDIS_URL), and keep the ledger
 	@$(PY) -m pytest
 
-test-quick: setup ## Run what an edit of a page or a Python or Node snippet needs, within 30 seconds
-	@$(PY) -m pytest --quick
+test-quick: setup ## Run what an edit of a page or a snippet needs: the examples and the press, no browser
+	@$(PY) -m pytest tests/patterns tests/test_contract.py tests/publish
 
 site: setup ## Build strictly into site/
 	@$(PY) -m publish.site build
@@ -31,5 +31,5 @@ diagrams: setup ## Render the Mermaid diagrams that have changed
 	@$(PY) -m publish.diagrams
 
 lock: setup ## Write requirements*.txt anew from requirements*.in
-	@for name in requirements requirements-node; do $(PY) -m uv pip compile --universal --python-version 3.11 \
+	@for name in requirements requirements-node; do $(PY) -m uv pip compile --upgrade --universal --python-version 3.11 \
 	  --generate-hashes --no-annotate --no-header --quiet $$name.in -o $$name.txt; done

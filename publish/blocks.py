@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-OPENING = re.compile(r"^(?P<indent>[\s>]*)(?P<fence>`{3,}|~{3,})(?P<info>[^`]*)$")
+OPENING = re.compile(r"^(?P<indent>[\s>]*(?:(?:[-*+]|\d+[.)])\s+)?)(?P<fence>`{3,}|~{3,})(?P<info>[^`]*)$")
 
 
 class Block(NamedTuple):
@@ -14,6 +14,7 @@ class Block(NamedTuple):
     info: str  # what stands behind the opening fence
     line: int
     text: str
+    closed: bool = True  # false for a fence that runs to the end of the page
 
 
 def split(markdown: str) -> Iterator[Block]:
@@ -32,4 +33,5 @@ def split(markdown: str) -> Iterator[Block]:
         else:
             lines.append(line)
     if lines or start == 1:
-        yield Block(opened is not None, opened["info"].strip() if opened else "", start, "\n".join(lines))
+        info = opened["info"].strip() if opened else ""
+        yield Block(opened is not None, info, start, "\n".join(lines), closed=opened is None)

@@ -9,10 +9,10 @@ from typing import Any
 import yaml
 
 from publish import blocks, diagrams, ledger
-from publish.expand import CLAIM, OUTPUT, Press, parse
+from publish.expand import CLAIM, Press, parse
 from publish.languages import LANGUAGES
 from publish.proofs import NOT_RUN
-from publish.snippets import MARK, Fault
+from publish.snippets import MARK, RESERVED, Fault, read_text
 
 ALLOWED = "docs/_course/allowed-code.yml"
 CONTAINER = re.compile(r"\s*(?:[-*+]|\d+\.|!!!|\?\?\?\+?|===[!+]?|\[\^\w+\]:|:)\s")
@@ -21,12 +21,17 @@ CONTAINER = re.compile(r"\s*(?:[-*+]|\d+\.|!!!|\?\?\?\+?|===[!+]?|\[\^\w+\]:|:)\
 def check(root: Path, strict: bool = False) -> list[Fault]:
     """Return all faults below `root`. `strict` adds what may pass while editing: code that has not run since."""
     press = Press(root)
-    faults = [*press.library.faults, *data(root)]
+    faults = [*press.library.faults, *ledger.faults(root), *documents(root)]
     if faults:
         return faults  # the pages could only repeat them
     shown: set[tuple[str, str]] = set()
     for page in sorted((root / "docs").rglob("*.md")):
-        faults += check_page(press, page.relative_to(root).as_posix(), page.read_text("utf-8"), shown)
+        path = page.relative_to(root).as_posix()
+        text = page.read_text("utf-8")
+        faults += check_page(press, path, text, shown)
+        if strict:
+            stale = diagrams.stale(text, root / "docs")
+            faults += [Fault(path, line, "this diagram is not drawn; run `make diagrams`") for line in stale]
     for snippet in press.library.snippets:
         for name, section in snippet.sections.items():
             if (snippet.example, name) not in shown:
@@ -38,20 +43,40 @@ def check(root: Path, strict: bool = False) -> list[Fault]:
     return faults
 
 
-def data(root: Path) -> Iterator[Fault]:
-    """Find YAML that cannot be read."""
-    for file in sorted((root / "docs").rglob("*.yml")):
-        try:
-            yaml.safe_load(file.read_text("utf-8"))
-        except yaml.MarkedYAMLError as error:
-            line = error.problem_mark.line + 1 if error.problem_mark else 1
-            yield Fault(file.relative_to(root).as_posix(), line, f"is not valid YAML: {error.problem}")
+def documents(root: Path) -> Iterator[Fault]:
+    """Find files below docs/ that cannot be read, or that hold code past the snippets."""
+    for file in sorted(file for file in (root / "docs").rglob("*") if file.is_file()):
+        path = file.relative_to(root).as_posix()
+        if file.suffix in LANGUAGES or file.suffix in (".markdown", ".mkd", ".mkdn", ".mdown"):
+            yield Fault(path, 1, "code belongs below snippets/, and a page's name ends in .md")
+        if file.suffix not in (".md", ".yml"):
+            continue
+        text, unreadable = read_text(root, path)
+        yield from unreadable
+        if file.suffix == ".yml":
+            try:
+                data = yaml.safe_load(text)
+            except yaml.YAMLError as error:
+                mark = getattr(error, "problem_mark", None)
+                reason = getattr(error, "problem", None) or str(error).splitlines()[0]
+                yield Fault(path, mark.line + 1 if mark else 1, f"is not valid YAML: {reason}")
+            else:
+                yield from unlisted(data) if path == ALLOWED else ()
 
 
-def allowed(root: Path) -> list[dict[str, Any]]:
-    """Return the code that may stand in a page by itself, each entry with its page, its text and the reason."""
+def unlisted(data: Any) -> Iterator[Fault]:
+    """Find entries of the allow-list that do not say page, code and reason."""
+    for entry in data if isinstance(data, list) else [data]:
+        names = ("page", "code", "reason")
+        if not isinstance(entry, dict) or not all(isinstance(entry.get(name), str) for name in names):
+            yield Fault(ALLOWED, 1, "is a list of entries with page, code and reason, each a text")
+
+
+def is_allowed(root: Path, page: str, code: str) -> bool:
+    """Tell whether a page (a path below the repository) may show this code by itself."""
     file = root / ALLOWED
-    return (yaml.safe_load(file.read_text("utf-8")) or []) if file.exists() else []
+    entries = (yaml.safe_load(file.read_text("utf-8")) or []) if file.exists() else []
+    return any(entry["page"] == page and entry["code"].strip() == code.strip() for entry in entries)
 
 
 def check_page(press: Press, path: str, text: str, shown: set[tuple[str, str]]) -> Iterator[Fault]:
@@ -62,19 +87,22 @@ def check_page(press: Press, path: str, text: str, shown: set[tuple[str, str]]) 
                 yield from check_line(press, path, number, line, shown)
             for number in indented_code(block.text):
                 yield Fault(path, block.line + number - 1, "is an indented code block; " + INSTEAD)
+        elif not block.closed:
+            yield Fault(path, block.line, "opens a fence that is never closed")
         elif block.info == "mermaid":
             for problem in diagrams.problems(block.text):
                 yield Fault(path, block.line, problem)
-        elif not any(path == entry["page"] and entry["code"].strip() in block.text for entry in allowed(press.root)):
+        elif not is_allowed(press.root, path, "\n".join(block.text.split("\n")[1:-1])):
             yield Fault(path, block.line, "is code that no test has run; " + INSTEAD)
 
 
+MISPLACED = re.compile(r"^\s*(#|!!!|\?\?\?|===)|`[^`]*\]\(proof:[^`]*`|!\[[^\]]*\]\(proof:|\[[^\]]*\[[^\]]*\]\(proof:")
 INSTEAD = f"put it into a file below snippets/ and include a section, or list it in {ALLOWED} with a reason"
 
 
 def check_line(press: Press, path: str, number: int, line: str, shown: set[tuple[str, str]]) -> Iterator[Fault]:
     """Find the faults of one line of prose."""
-    if "<pre" in line or "<code" in line:
+    if re.search(r"<(pre|code|textarea|xmp|samp|listing)\b", re.sub(r"`[^`]*`", "", line), re.IGNORECASE):
         yield Fault(path, number, "is HTML code that no test has run; " + INSTEAD)
     if MARK in line:
         yield Fault(path, number, f"`{MARK}` marks sections inside snippets; a page says `::: EXAMPLE SECTION`")
@@ -90,15 +118,18 @@ def check_line(press: Press, path: str, number: int, line: str, shown: set[tuple
                 yield Fault(path, number, f"its proof {claim['name']} {proof.outcome} ({proof.path}:{proof.line})")
     if "](proof:" in CLAIM.sub("", line):
         yield Fault(path, number, "a claim is written [words](proof:name_of_a_test), on one line")
-    if line.lstrip().startswith(":::"):
+    elif "](proof:" in line and MISPLACED.search(line):
+        yield Fault(path, number, "a claim stands in running text, not in a heading, a title, a link or code")
+    if re.match(r"[\s>|*+-]*:::", line):
         yield from check_include(press, path, number, line, shown)
 
 
 def check_include(press: Press, path: str, number: int, line: str, shown: set[tuple[str, str]]) -> Iterator[Fault]:
     """Find what is wrong with an include line."""
     include = parse(line)
-    if include is None:
-        yield Fault(path, number, "is no include; write `::: EXAMPLE SECTION` or `… (no LANGUAGE: reason)`")
+    if include is None or len(include.indent) % 4:
+        form = "write `::: EXAMPLE SECTION` or `… (no LANGUAGE: reason)` on a line of its own, indented by fours"
+        yield Fault(path, number, f"is no include; {form}")
         return
     example, section = include.example, include.section
     inside = (press.root / "snippets" / example).resolve().is_relative_to((press.root / "snippets").resolve())
@@ -109,7 +140,7 @@ def check_include(press: Press, path: str, number: int, line: str, shown: set[tu
     if not languages:
         yield Fault(path, number, f"snippets/{example}.* does not exist; it is named without its suffix")
         return
-    if section == OUTPUT:
+    if section == RESERVED:
         if example not in press.library.outputs:
             yield Fault(path, number, f"snippets/{example}.out does not exist; run `make output`")
         return
@@ -118,6 +149,9 @@ def check_include(press: Press, path: str, number: int, line: str, shown: set[tu
         if section not in snippet.sections:
             known = ", ".join(snippet.sections)
             yield Fault(path, number, f"{snippet.path} has no section {section}; it has {known}")
+    absent = [language.label for extension, language in LANGUAGES.items() if extension not in languages]
+    for label in include.reasons.keys() - set(absent):
+        yield Fault(path, number, f"gives a reason for the lack of {label}, which is there or is no language of ours")
     for extension, language in LANGUAGES.items():
         if extension not in languages and language.label not in include.reasons:
             missing = f"snippets/{example}{extension} does not exist"

@@ -5,6 +5,7 @@ A diagram stands at the top level of its page: inside a list, a tab or an admoni
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import sys
@@ -35,6 +36,12 @@ marker * { fill: $line; stroke: $line } .sequenceNumber { fill: $bg } .edgeLabel
 STYLE = re.sub(r"\$([\w-]+)", lambda name: f"var(--dg-{name[1]}, {COLOURS[name[1]]})", STYLE)
 STYLE = re.sub(r"(?=;| })", " !important", STYLE)
 TIDY = Path(__file__).with_suffix(".js").read_text("utf-8")
+
+
+def chromium() -> str | None:
+    """Return the browser to use: the one that CHROMIUM names, or one on the PATH."""
+    names = (os.environ.get("CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome")
+    return next(filter(None, map(shutil.which, names)), None)
 
 
 def svg_path(source: str, docs: Path = DOCS) -> Path:
@@ -80,7 +87,7 @@ def draw(missing: dict[Path, tuple[str, int, str]]) -> Iterator[tuple[Path, str 
     from playwright.sync_api import sync_playwright  # a site build does without
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
         for path, (name, line, source) in missing.items():
             page = browser.new_page()
             page.add_script_tag(path=ROOT / "node_modules/mermaid/dist/mermaid.min.js")
@@ -102,7 +109,7 @@ def render(docs: Path = DOCS) -> list[str]:
                 faults += [str(Fault(name, block.line, problem)) for problem in problems(block.text)]
                 wanted.setdefault(svg_path(fence["source"], docs), (name, block.line, fence["source"]))
     missing = {path: place for path, place in wanted.items() if not path.exists()}
-    if missing and not faults and not shutil.which("chromium"):
+    if missing and not faults and not chromium():
         faults.append("Chromium, which renders the diagrams, was not found; install it: sudo apt-get install chromium")
     drawn = {} if faults else dict(draw(missing))
     faults += [str(svg) for svg in drawn.values() if isinstance(svg, Fault)]

@@ -11,12 +11,11 @@ from markdown import Extension, Markdown
 from markdown.preprocessors import Preprocessor
 
 from publish import blocks, diagrams, ledger, proofs, snippets
-from publish.snippets import Section, Snippet
+from publish.snippets import RESERVED, Section, Snippet
 
 INCLUDE = re.compile(r"^(?P<indent> *)::: (?P<example>\S+) (?P<section>[\w-]+)(?: \((?P<reasons>.+)\))?$", re.MULTILINE)
 CLAIM = re.compile(r"\[(?P<text>[^\[\]]+)\]\(proof:(?P<name>\w+)\)(?P<end>[.,;:]?)")
 PROVENANCE = '{: .provenance data-search-exclude="" }'  # the search index is loaded on every page: prose only
-OUTPUT = "output"  # the section name that asks for what the program prints
 
 
 class Include(NamedTuple):
@@ -65,12 +64,12 @@ class Press:
             line = parse(match[0])
             if line is None:
                 return match[0]
-            block = self.output(line) if line.section == OUTPUT else self.tabs(line, whole)
+            block = self.output(line) if line.section == RESERVED else self.tabs(line, whole)
             return f"\n{textwrap.indent(block, line.indent)}\n"
 
         def prose(text: str) -> str:
-            text = INCLUDE.sub(include, text)
-            return CLAIM.sub(lambda match: self.claim(match, next(claims)), text)
+            text = CLAIM.sub(lambda match: self.claim(match, next(claims)), text)
+            return INCLUDE.sub(include, text)  # last, for code may look like a claim
 
         parts = [part.text if part.fenced else prose(part.text) for part in blocks.split(markdown)]
         return "\n".join([diagrams.inline("\n".join(parts)), *map(whole_file, whole.values())])
@@ -116,7 +115,9 @@ class Press:
     def claim(self, match: re.Match[str], number: int) -> str:
         """Return a claim with a mark that opens to the tests that prove it. Works without JavaScript."""
         name = match["name"]
-        before, _, last = match["text"].rpartition(" ")  # the mark never stands alone at the start of a line
+        before, last = match["text"], ""
+        if not re.search("[`*_<&]", before):  # then its last word can hold the mark, lest it begin a line
+            before, last = re.fullmatch(r"(.* |)(\S+)", before).groups()  # type: ignore[union-attr]
         found = self.proofs[name]
         passed = all(proof.outcome == ledger.PASSED for proof in found)
         rows = "".join(
@@ -127,7 +128,7 @@ class Press:
         )
         word = "passed" if passed else "not proved"
         return (
-            f'{before} <span class="nowrap">{last}<button type="button" class="proof {word.replace(" ", "-")}" '
+            f'{before}<span class="nowrap">{last}<button type="button" class="proof {word.replace(" ", "-")}" '
             f'popovertarget="proof-{number}" aria-label="Proof: {name}, {word}"></button>{match["end"]}</span>'
             f'<span class="proof-card" id="proof-{number}" popover data-search-exclude>'
             f'<span class="proof-name">{name}</span> {rows}</span>'
@@ -163,19 +164,19 @@ class Expand(Extension):
 
     def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802
         """Expand before any other preprocessor looks at the text (pymdownx.snippets would come at 32)."""
-        press = self.getConfig("press") or Press(Path.cwd())
-        md.preprocessors.register(ExpandPreprocessor(md, press), "publish", 33)
+        md.preprocessors.register(ExpandPreprocessor(md, self.getConfig("press")), "publish", 33)
 
 
 class ExpandPreprocessor(Preprocessor):
     """Run `Press.expand` on a page's lines."""
 
-    def __init__(self, md: Markdown, press: Press) -> None:
+    def __init__(self, md: Markdown, press: Press | None) -> None:
         super().__init__(md)
         self.press = press
 
     def run(self, lines: list[str]) -> list[str]:
         """Expand a page."""
+        self.press = self.press or Press(Path.cwd())
         return self.press.expand("\n".join(lines)).split("\n")
 
 

@@ -8,11 +8,12 @@ from urllib.parse import unquote, urlsplit
 
 from bs4 import BeautifulSoup, Tag
 
-from publish.check import allowed
-from publish.expand import Press
+from publish import ledger
+from publish.check import is_allowed
+from publish.expand import Press, file_id
 from publish.snippets import MARK, Fault
 
-LEFTOVER = re.compile(rf"{re.escape(MARK)}|^ *::: \S+ \S+|\]\(proof:", re.MULTILINE)
+LEFTOVER = re.compile(rf"{re.escape(MARK)}|^ *::: \S+ \S+|\]\(proof:|\]\(/source/|^ *=== \"|```|~~~", re.MULTILINE)
 LOADS = {"src", "srcset", "poster", "data"}  # attributes that make a browser fetch
 STYLE_LOADS = re.compile(r"(?:url\(|@import)\s*['\"]?(?:https?:)?//")
 
@@ -26,7 +27,8 @@ def check(root: Path, site: Path) -> list[Fault]:
     anchors = {path: {str(tag["id"]) for tag in page.find_all(id=True)} for path, page in pages.items()}
     faults: list[Fault] = []
     for path, page in pages.items():
-        faults += [Fault(path, line, text) for line, text in code(page, path, known, allowed(root))]
+        faults += [Fault(path, line, text) for line, text in code(root, page, path, known)]
+        faults += [Fault(path, line, text) for line, text in copies(page, press)]
         faults += [Fault(path, line, text) for line, text in requests(page)]
         faults += [Fault(path, line, text) for line, text in links(page, path, files, anchors)]
         faults += [Fault(path, line, text) for line, text in figures(page)]
@@ -45,27 +47,37 @@ def known_code(press: Press) -> set[str]:
     """Return every text that a code block may hold: verified sections, whole files, outputs, tests."""
     known = {output.strip("\n") for output in press.library.outputs.values()}
     for snippet in press.library.snippets:
+        if ledger.problem(press.root, press.library, press.ledger, snippet):
+            continue
         known |= {section.code for section in snippet.sections.values()}
         known.add(snippet.text.strip("\n"))
     tests = {proof.path for found in press.proofs.values() for proof in found}
     return known | {(press.root / path).read_text("utf-8").strip("\n") for path in tests}
 
 
-def code(page: Tag, path: str, known: set[str], listed: list[dict[str, str]]) -> Iterator[tuple[int, str]]:
+def code(root: Path, page: Tag, path: str, known: set[str]) -> Iterator[tuple[int, str]]:
     """Find blocks that no test has run, empty ones, includes that were never expanded."""
     for block in page.find_all("pre"):
         text = block.get_text().strip("\n")
-        source = path.removesuffix(".html") + ".md"
         if not text.strip():
             yield line(block), "an empty code block"
-        elif text not in known and not any(
-            entry["page"] == f"docs/{source}" and entry["code"].strip() == text.strip() for entry in listed
-        ):
+        elif text not in known and not is_allowed(root, f"docs/{path.removesuffix('.html')}.md", text):
             yield line(block), f"a code block that is in no snippet, output or allow-list: {text.splitlines()[0][:60]}"
+    for tag in page.find_all(["textarea", "xmp", "samp", "listing", "code"]):
+        if tag.name != "code" or ("\n" in tag.get_text() and not tag.find_parent("pre")):
+            yield line(tag), f"a block of code in <{tag.name}>, where it cannot be compared"
     for words in page.find_all(string=True):
         match = LEFTOVER.search(words)
         if match and not words.find_parent(["pre", "code", "script", "style"]):
             yield line(words.parent), f"a literal {match[0]!r} that should have been expanded"
+
+
+def copies(page: Tag, press: Press) -> Iterator[tuple[int, str]]:
+    """Find whole files held for copying that are not the file."""
+    whole = {file_id(snippet): snippet.whole for snippet in press.library.snippets}
+    for tag in page.find_all("script", type="text/plain"):
+        if whole.get(str(tag.get("id"))) != tag.get_text().removeprefix("\n"):
+            yield line(tag), f"a copy that is not the whole file: {tag.get('id')}"
 
 
 def requests(page: Tag) -> Iterator[tuple[int, str]]:

@@ -27,9 +27,9 @@ class Language:
 
     def test_path(self, example: str) -> str:
         """Return the path, below the repository, of the tests of `example` (a path below snippets/ without suffix)."""
-        folder, _, stem = example.rpartition("/")
-        pascal = "".join(word.capitalize() for word in stem.split("_"))
-        return f"tests/{folder}/" + self.test_file.format(stem=stem, Stem=pascal)
+        *folders, stem = example.split("/")
+        pascal = "".join(word.capitalize() for word in re.split("[_-]", stem))
+        return "/".join(["tests", *folders, self.test_file.format(stem=stem, Stem=pascal)])
 
 
 LANGUAGES = {

@@ -1,10 +1,11 @@
 """The ledger: which snippet was run, on which versions, by which tests, with what outcome, and when."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from publish.snippets import Library, Snippet, digest
+from publish.snippets import Fault, Library, Snippet, digest
 
 FILE = "ledger.json"
 PASSED = "passed"
@@ -13,10 +14,34 @@ RUN = "prints what is stored"  # the outcome of running the program itself, besi
 Ledger = dict[str, dict[str, Any]]
 
 
+COLUMNS = {"date": str, "hashes": dict, "versions": dict, "outcomes": dict}
+
+
 def load(root: Path) -> Ledger:
-    """Return the rows by snippet path; none where nothing has been run yet."""
+    """Return the rows by snippet path; none where nothing has been run yet, or where the file cannot be read."""
+    return {} if list(faults(root)) else read(root)
+
+
+def read(root: Path) -> Ledger:
+    """Return the rows. Raises ValueError if the file is not JSON."""
     file = root / FILE
     return json.loads(file.read_text("utf-8")) if file.exists() else {}
+
+
+def faults(root: Path) -> Iterator[Fault]:
+    """Find a ledger that cannot be read, after a merge perhaps. A run of the tests writes a new one."""
+    mend = "delete the file and run `make test`"
+    try:
+        rows = read(root)
+    except ValueError as error:
+        yield Fault(FILE, getattr(error, "lineno", 1), f"cannot be read ({error}); {mend}")
+        return
+    if not isinstance(rows, dict):
+        yield Fault(FILE, 1, f"does not hold rows by path; {mend}")
+        return
+    for path, row in rows.items():
+        if not all(isinstance(row, dict) and isinstance(row.get(name), kind) for name, kind in COLUMNS.items()):
+            yield Fault(FILE, 1, f"the row of {path} lacks one of {', '.join(COLUMNS)}; {mend}")
 
 
 def save(root: Path, ledger: Ledger) -> None:

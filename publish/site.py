@@ -1,6 +1,7 @@
 """Build the site strictly into site/, or serve it with live reload: `python -m publish.site build|serve`."""
 
 import argparse
+import logging
 import os
 import shutil
 import signal
@@ -70,6 +71,7 @@ def main() -> None:
     parser.add_argument("--target", type=Path, default=Path("site"))
     parser.add_argument("--port", type=int, default=8000)
     arguments = parser.parse_args()
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)  # what MkDocs has to say
     try:
         build(arguments.target) if arguments.command == "build" else serve(arguments.port)
     except mkdocs.exceptions.MkDocsException as error:

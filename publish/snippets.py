@@ -10,6 +10,7 @@ from typing import NamedTuple
 from publish.languages import LANGUAGES, OUTPUT, Language
 
 MARK = "--8<--"
+RESERVED = "output"  # as a section's name it asks for what the program prints
 
 
 class Fault(NamedTuple):
@@ -59,21 +60,29 @@ def digest(text: str) -> str:
 
 
 def read_text(root: Path, path: str) -> tuple[str, list[Fault]]:
-    """Return the text of a file below snippets/ and what makes it unfit to be published."""
+    """Return the text of a source file; a fault where it is not UTF-8."""
     try:
-        text = (root / path).read_text("utf-8")
+        return (root / path).read_text("utf-8"), []
     except UnicodeDecodeError as error:
         number = (root / path).read_bytes()[: error.start].count(b"\n") + 1
         return "", [Fault(path, number, "is not UTF-8; save it as UTF-8")]
+
+
+def unfit(path: str, text: str) -> list[Fault]:
+    """Find what keeps the text of a file below snippets/ from being published as it is."""
     if not text.strip():
-        return text, [Fault(path, 1, "is empty; write the program or remove the file")]
+        return [Fault(path, 1, "is empty; write the program or remove the file")]
     faults = []
     for number, line in enumerate(text.splitlines(), 1):
         if re.match(r"\s*(```|~~~)", line):
             faults.append(Fault(path, number, "begins with a Markdown fence, which would end the block early"))
-        if "</script" in line:
-            faults.append(Fault(path, number, "contains </script, which would end the copy that the page holds of it"))
-    return text, faults
+        if re.search(r"</script|<!--", line, re.IGNORECASE):
+            faults.append(
+                Fault(path, number, "contains </script or <!--, which would end the copy that the page holds")
+            )
+        if "\t" in line or line.isspace():
+            faults.append(Fault(path, number, "has a tab, or nothing but spaces; Markdown would change it on the page"))
+    return faults
 
 
 def parse(path: str, text: str) -> tuple[Snippet, list[Fault]]:
@@ -91,6 +100,10 @@ def parse(path: str, text: str) -> tuple[Snippet, list[Fault]]:
         if match is None:
             form = f"{language.comment} {MARK} [start:name]"
             faults.append(Fault(path, number, f"is not a marker; write `{form}` or `[end:name]`"))
+        elif match[2] == RESERVED:
+            faults.append(
+                Fault(path, number, f"a section cannot be called {RESERVED}, which means what the program prints")
+            )
         elif match[1] == "start":
             if opened:
                 faults.append(
@@ -136,7 +149,7 @@ def read(root: Path) -> Library:
     home = (root / "snippets").resolve()
     for file in sorted(home.rglob("*")):
         path = file.relative_to(home.parent).as_posix()
-        if "__pycache__" in path or "node_modules" in path:
+        if any(part.startswith(".") or part in ("__pycache__", "node_modules") for part in path.split("/")):
             continue
         if file.is_symlink() and not file.resolve().is_relative_to(home):
             library.faults.append(Fault(path, 1, "is a link that leaves snippets/; put the file itself here"))
@@ -147,6 +160,7 @@ def read(root: Path) -> Library:
             library.faults.append(Fault(path, 1, f"is of no kind that the course knows ({known}); move it elsewhere"))
         else:
             text, faults = read_text(root, path)
+            faults = faults or unfit(path, text)
             library.faults += faults
             example = path.removeprefix("snippets/").rpartition(".")[0]
             if file.suffix == OUTPUT:
@@ -155,6 +169,9 @@ def read(root: Path) -> Library:
                 snippet, faults = parse(path, text)
                 library.faults += faults
                 library.examples.setdefault(example, {})[file.suffix] = snippet
+    for example in library.outputs.keys() - library.examples.keys():
+        if not library.faults:
+            library.faults.append(Fault(f"snippets/{example}{OUTPUT}", 1, "has no program beside it that prints it"))
     order = list(LANGUAGES)
     for example, languages in library.examples.items():
         library.examples[example] = dict(sorted(languages.items(), key=lambda item: order.index(item[0])))

@@ -6,19 +6,46 @@ The names come from the test files; a test that the other runner did not report,
 import functools
 import tempfile
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from publish import proofs
-from tests.servers import Server, redis_server_binary
+from tests.servers import redis_server_binary
 from tests.toolchain import NODE, need, run
 
+T = TypeVar("T")
 ROOT = Path(__file__).resolve().parent.parent
 LIMIT = 300  # seconds for a file of tests, the first build included
 
 Results = dict[str, str]  # by test name: "" where it passed, else what it said
+redis_url = ""  # the session's Redis, which the tests share and flush; set by conftest.py
+
+
+def once(function: Callable[..., T]) -> Callable[..., T]:
+    """Cache what a function returns, and what it raises: a build that fails is not tried again for each test."""
+
+    @functools.cache
+    def result(*arguments: Path) -> T | Exception:
+        try:
+            return function(*arguments)
+        except Exception as error:
+            return error
+
+    def call(*arguments: Path) -> T:
+        found = result(*arguments)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    return call
+
+
+def add(results: Results, name: str, said: str) -> None:
+    """Note a test's result; a second one of the same name is a failure, whichever way they ended."""
+    results[name] = f"two tests are called {name}; rename one" if name in results else said
 
 
 class ForeignFile(pytest.File):
@@ -64,46 +91,32 @@ class ForeignTest(pytest.Item):
         return self.path, self.line - 1, self.name
 
 
-@functools.cache
+@once
 def node_results(path: Path) -> Results:
     """Run a file of node:test tests. Raises RuntimeError where it could not run at all."""
-    server = Server()
-    try:
-        command = [NODE, "--test", "--test-reporter=junit", str(path)]
-        result = run(command, ROOT, LIMIT, REDIS_URL=server.url, REDIS_SERVER=redis_server_binary())
-    finally:
-        server.stop()
+    command = [NODE, "--test", "--test-reporter=junit", str(path)]
+    result = run(command, ROOT, LIMIT, REDIS_URL=redis_url, REDIS_SERVER=redis_server_binary())
     try:
         cases = list(ElementTree.fromstring(result.stdout).iter("testcase"))
     except ElementTree.ParseError:
         raise RuntimeError(f"node gave no report:\n{result.stdout}\n{result.stderr}") from None
-    return {
-        case.get("name", ""): "\n".join((bad.text or bad.get("message") or bad.tag) for bad in case) for case in cases
-    }
+    results: Results = {}
+    for case in cases:
+        add(results, case.get("name", ""), "\n".join((bad.text or bad.get("message") or bad.tag) for bad in case))
+    return results
 
 
-@functools.cache
+@once
 def dotnet_results() -> dict[str, Results]:
     """Build and run all C# tests once. Return the results by test class. Raises RuntimeError if the build fails."""
-    server = Server()
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            command = [
-                "dotnet",
-                "test",
-                "tests/csharp/Tests/Tests.csproj",
-                "--nologo",
-                "--logger",
-                "trx;LogFileName=t.trx",
-            ]
-            command += ["--results-directory", folder]
-            result = run(command, ROOT, LIMIT, REDIS_URL=server.url, REDIS_SERVER=redis_server_binary())
-            report = Path(folder, "t.trx")
-            if not report.exists():
-                raise RuntimeError(f"dotnet test gave no report:\n{result.stdout}\n{result.stderr}")
-            tree = ElementTree.parse(report).getroot()
-    finally:
-        server.stop()
+    with tempfile.TemporaryDirectory() as folder:
+        command = ["dotnet", "test", "tests/csharp/Tests/Tests.csproj", "--nologo"]
+        command += ["--logger", "trx;LogFileName=t.trx", "--results-directory", folder]
+        result = run(command, ROOT, LIMIT, REDIS_URL=redis_url, REDIS_SERVER=redis_server_binary())
+        report = Path(folder, "t.trx")
+        if not report.exists():
+            raise RuntimeError(f"dotnet test gave no report:\n{result.stdout}\n{result.stderr}")
+        tree = ElementTree.parse(report).getroot()
     space = {"t": "http://microsoft.com/schemas/VisualStudio/TeamTest/2010"}
     methods = tree.findall("t:TestDefinitions/t:UnitTest", space)
     classes = {test.get("id"): test.find("t:TestMethod", space).get("className", "") for test in methods}  # type: ignore[union-attr]
@@ -112,8 +125,8 @@ def dotnet_results() -> dict[str, Results]:
         output = test.find("t:Output", space)
         said = "" if output is None else "".join(output.itertext())
         outcome = test.get("outcome", "")
-        by_class = results.setdefault(classes[test.get("testId")].rpartition(".")[2], {})
-        by_class[test.get("testName", "")] = "" if outcome == "Passed" else f"{outcome}: {said}"
+        by_class = results.setdefault(classes[test.get("testId")], {})
+        add(by_class, test.get("testName", ""), "" if outcome == "Passed" else f"{outcome}: {said}")
     return results
 
 

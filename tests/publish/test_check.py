@@ -46,7 +46,36 @@ BAD: dict[str, tuple[str, str | bytes, str]] = {
     "snippet not UTF-8": (PYTHON, b"a = 1\nb = '\xe9'\n", f"{PYTHON}:2: is not UTF-8"),
     "fence in a snippet": (PYTHON, CODE.format("#") + '"""\n```\n"""\n', f"{PYTHON}:6: begins with a Markdown fence"),
     "fence in an output": ("snippets/shop/get.out", "~~~\n", "snippets/shop/get.out:1: begins with a Markdown fence"),
-    "end of a script element": (PYTHON, CODE.format("#") + "'</script>'\n", f"{PYTHON}:5: contains </script"),
+    "end of a script element": (PYTHON, CODE.format("#") + "'</Script>'\n", f"{PYTHON}:5: contains </script"),
+    "start of an HTML comment": (PYTHON, CODE.format("#") + "'<!-- <script>'\n", f"{PYTHON}:5: contains </script or <!--"),
+    "tab in a snippet": (PYTHON, CODE.format("#") + "\tx\n", f"{PYTHON}:5: has a tab"),
+    "spaces in an output": ("snippets/shop/get.out", "1\n  \n2\n", "snippets/shop/get.out:2: has a tab, or nothing but"),
+    "output without a program": ("snippets/shop/gone.out", "1\n", "snippets/shop/gone.out:1: has no program beside it"),
+    "section called output": (PYTHON, CODE.format("#").replace("read", "output"), f"{PYTHON}:1: a section cannot be called"),
+    "code file in docs": ("docs/assets/x.py", "x = 1\n", "docs/assets/x.py:1: code belongs below snippets/"),
+    "page of another suffix": ("docs/x.markdown", "x\n", "docs/x.markdown:1: code belongs below snippets/, and a page's"),
+    "page not UTF-8": (PAGE, b"a\n\xe9\n", f"{PAGE}:2: is not UTF-8"),
+    "ledger after a merge": ("ledger.json", '{\n<<<<<<< HEAD\n', "ledger.json:2: cannot be read"),
+    "ledger of another shape": ("ledger.json", "[]", "ledger.json:1: does not hold rows by path"),
+    "row of another shape": ("ledger.json", '{"snippets/shop/get.py": {}}', "ledger.json:1: the row of snippets/shop/get.py lacks"),
+    "allow-list of another shape": ("docs/_course/allowed-code.yml", "page: x\n", "docs/_course/allowed-code.yml:1: is a list of"),
+    "allow-list without a reason": (
+        "docs/_course/allowed-code.yml",
+        "- page: docs/page.md\n  code: x\n",
+        "docs/_course/allowed-code.yml:1: is a list of",
+    ),
+    "binary YAML": ("docs/_course/x.yml", b"a: \x00\n", "docs/_course/x.yml:1: is not valid YAML"),
+    "reason for a language that is there": (PAGE, INCLUDE[:-1] + " (no C#: x)\n", f"{PAGE}:1: gives a reason for the lack of C#"),
+    "reason for an unknown language": (PAGE, INCLUDE[:-1] + " (no Ruby: x)\n", f"{PAGE}:1: gives a reason for the lack of Ruby"),
+    "include in a quote": (PAGE, INCLUDE + "\n> ::: shop/get read\n", f"{PAGE}:3: is no include"),
+    "include in a list": (PAGE, INCLUDE + "\n- ::: shop/get read\n", f"{PAGE}:3: is no include"),
+    "include between tabs": (PAGE, INCLUDE + "\n  ::: shop/get read\n", f"{PAGE}:3: is no include"),
+    "claim in a heading": (PAGE, INCLUDE + "\n## [A](proof:it_reads)\n", f"{PAGE}:3: a claim stands in running text"),
+    "claim in a title": (PAGE, INCLUDE + '\n!!! note "[A](proof:it_reads)"\n', f"{PAGE}:3: a claim stands in running text"),
+    "claim in code": (PAGE, INCLUDE + "\n`[A](proof:it_reads)`\n", f"{PAGE}:3: a claim stands in running text"),
+    "claim in a link": (PAGE, INCLUDE + "\n[see [A](proof:it_reads)](x.md)\n", f"{PAGE}:3: a claim stands in running text"),
+    "unclosed fence": (PAGE, INCLUDE + "\n```mermaid\nflowchart LR\n", f"{PAGE}:3: opens a fence that is never closed"),
+    "fence in a list": (PAGE, INCLUDE + "\n- ```\n  x\n  ```\n", f"{PAGE}:3: is code that no test has run"),
     "file of an unknown kind": ("snippets/shop/notes.txt", "x", "snippets/shop/notes.txt:1: is of no kind"),
     "fence": (PAGE, INCLUDE + "\n```python\nx\n```\n", f"{PAGE}:3: is code that no test has run"),
     "tilde fence": (PAGE, INCLUDE + "\n~~~\nx\n~~~\n", f"{PAGE}:3: is code that no test has run"),
@@ -126,6 +155,20 @@ def test_missing_language_is_accepted_with_a_reason(course: Path) -> None:
 def test_strict_refuses_what_was_never_run(course: Path) -> None:
     faults = [str(fault) for fault in check(course, strict=True)]
     assert "snippets/shop/get.py:1: was never run; run `make test`" in faults
+
+
+def test_strict_refuses_a_diagram_that_is_not_drawn(course: Path) -> None:
+    page = course / PAGE
+    diagram = "```mermaid\nflowchart LR\n  accTitle: T\n  accDescr: D\n  a --> b\n```\n"
+    page.write_text(page.read_text("utf-8") + diagram, "utf-8")
+    assert check(course) == []
+    assert "docs/page.md:6: this diagram is not drawn; run `make diagrams`" in map(str, check(course, strict=True))
+
+
+def test_code_in_words_is_no_code(course: Path) -> None:
+    page = course / PAGE
+    page.write_text(page.read_text("utf-8") + "\nThe `<pre>` element.\n", "utf-8")
+    assert check(course) == []
 
 
 def test_code_on_the_list_is_accepted(course: Path) -> None:

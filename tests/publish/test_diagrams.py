@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from publish import diagrams
+from tests.toolchain import CHROMIUM, need
 
 FLOW = """flowchart TD
     accTitle: Cache-aside: how a value is read
@@ -48,11 +49,10 @@ PAGE = f"# Page\n\nBefore.\n\n{fence(FLOW)}\n\nBetween.\n\n{fence(SEQUENCE)}\n\n
 
 @pytest.fixture(scope="module")
 def chromium() -> str:
-    """The browser that renders, or the reason why this test cannot run."""
-    found = shutil.which("chromium")
-    if not found:
-        pytest.skip("Chromium is not installed (sudo apt-get install chromium), so no diagram can be rendered")
-    return found
+    """The browser that renders."""
+    need("Chromium")
+    assert CHROMIUM
+    return CHROMIUM
 
 
 def course(root: Path, page: str) -> Path:

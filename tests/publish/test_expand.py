@@ -75,6 +75,18 @@ def test_claim_opens_to_its_tests(course: Path) -> None:
     assert "[get.test.mjs:1](/source/tests/shop/get.test.mjs.md#__codelineno-0-1)" in page
 
 
+@pytest.mark.parametrize(
+    ("claim", "expected"),
+    [
+        ("([works](proof:it_reads))", '(<span class="nowrap">works<button'),
+        ("[it sends `SET k v`](proof:it_reads).", 'it sends `SET k v`<span class="nowrap"><button'),
+        ("[it is **very good**](proof:it_reads)", 'it is **very good**<span class="nowrap"><button'),
+    ],
+)
+def test_claim_keeps_its_markdown_whole(course: Path, claim: str, expected: str) -> None:
+    assert expected in Press(course).expand(claim + "\n")
+
+
 @pytest.mark.parametrize("path", ["snippets/shop/get.py", "tests/shop/test_get.py", "snippets/shop/get.out"])
 def test_badge_falls_off_when_anything_it_rests_on_changes(course: Path, path: str) -> None:
     include = "::: shop/get read (no C#: x)\n"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from publish import gate
+from publish import gate, ledger, snippets
 
 CODE = "{0} --8<-- [start:read]\na = 1\nb = 2\n{0} --8<-- [end:read]\n"
 SOUND = """<html><body><h1 id="top">A</h1>
@@ -22,6 +22,16 @@ BAD = {
     "literal marker": ("<p>--8&lt;-- x</p>", "a literal '--8<--' that should have been expanded"),
     "literal include": ("<p>\n::: shop/get read</p>", "a literal '::: shop/get read'"),
     "literal claim": ("<p>[x](proof:y)</p>", "a literal '](proof:'"),
+    "literal tab": ('<p>=== "Python"</p>', "a literal '=== \"' that should have been expanded"),
+    "literal fence": ("<p>```python x</p>", "a literal '```'"),
+    "torn claim": ("<p>[x.py:1](/source/x.md)</p>", "a literal '](/source/'"),
+    "code in another element": ("<xmp>c = 3</xmp>", "a block of code in <xmp>"),
+    "lines of inline code": ("<p><code>a = 1\nc = 3</code></p>", "a block of code in <code>"),
+    "copy of an unknown file": ('<script type="text/plain" id="file-x">x</script>', "a copy that is not the whole file"),
+    "copy that differs": (
+        '<script type="text/plain" id="file-snippets-shop-get-py">\na = 2\n</script>',
+        "a copy that is not the whole file",
+    ),
     "script elsewhere": ('<script src="https://cdn.example/x.js"></script>', "<script src> loads from another host"),
     "image without scheme": ('<img src="//cdn.example/x.png">', "<img src> loads from another host"),
     "image set": ('<img srcset="a.png 1x, https://cdn.example/x.png 2x">', "<img srcset> loads from another host"),
@@ -51,6 +61,10 @@ def course(tmp_path: Path) -> tuple[Path, Path]:
     root, site = tmp_path / "root", tmp_path / "site"
     (root / "snippets/shop").mkdir(parents=True)
     (root / "snippets/shop/get.py").write_text(CODE.format("#"), "utf-8")
+    library = snippets.read(root)
+    hashes = ledger.hashes(root, library, library.snippets[0])
+    row = {"date": "2026-01-01", "hashes": hashes, "versions": {}, "outcomes": {ledger.RUN: "passed"}}
+    ledger.save(root, {"snippets/shop/get.py": row})
     (root / "docs/_course").mkdir(parents=True)
     site.mkdir()
     (site / "a.html").write_text(SOUND, "utf-8")
@@ -69,6 +83,11 @@ def test_bad_page_is_refused(course: tuple[Path, Path], name: str) -> None:
     page.write_text(SOUND.replace("</body>", added + "</body>"), "utf-8")
     faults = [fault for fault in gate.check(*course) if fault.path == "a.html"]
     assert len(faults) == 1 and faults[0].text.startswith(expected), faults
+
+
+def test_code_that_has_changed_since_it_ran_is_refused(course: tuple[Path, Path]) -> None:
+    (course[0] / "snippets/shop/get.py").write_text(CODE.format("#") + "# changed\n", "utf-8")
+    assert "a code block that is in no snippet" in gate.check(*course)[0].text
 
 
 def test_style_sheet_that_loads_from_elsewhere_is_refused(course: tuple[Path, Path]) -> None:
