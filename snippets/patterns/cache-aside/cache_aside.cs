@@ -23,8 +23,8 @@ static class CacheAside
             User = login.First(),
             Password = login.ElementAtOrDefault(1),
             AbortOnConnectFail = false, // start without Redis, and go on trying
-            ConnectTimeout = 250,
-            AsyncTimeout = 250, // noticed only at a heartbeat, so make it beat often
+            ConnectTimeout = 500,
+            AsyncTimeout = 500, // noticed only at a heartbeat, so make it beat often
             HeartbeatInterval = TimeSpan.FromMilliseconds(50),
             BacklogPolicy = BacklogPolicy.FailFast, // no connection: fail at once
         });

@@ -9,8 +9,8 @@ import { Redis } from "ioredis";
 /** Make the one client that the whole process shares. Times in milliseconds. */
 export function connect(url) {
   const client = new Redis(url, {
-    connectTimeout: 250,
-    commandTimeout: 250,
+    connectTimeout: 500,
+    commandTimeout: 500,
     maxRetriesPerRequest: 1,
     // shorter than commandTimeout, so that a command learns what went wrong
     retryStrategy: () => 50 + Math.random() * 50,

@@ -22,8 +22,8 @@ def connect(url: str) -> redis.Redis:
     return redis.Redis.from_url(
         url,
         decode_responses=True,
-        socket_connect_timeout=0.25,
-        socket_timeout=0.25,
+        socket_connect_timeout=0.5,
+        socket_timeout=0.5,
         retry=Retry(NoBackoff(), retries=0),  # the database is the second try
     )
 
