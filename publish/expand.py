@@ -130,8 +130,9 @@ class Press:
         return (
             f'{before}<span class="nowrap">{last}<button type="button" class="proof {word.replace(" ", "-")}" '
             f'popovertarget="proof-{number}" aria-label="Proof: {name}, {word}"></button>{match["end"]}</span>'
-            f'<span class="proof-card" id="proof-{number}" popover data-search-exclude>'
-            f'<span class="proof-name">{name}</span> {rows}</span>'
+            # <small>, because the search takes the end of a nested element of the same kind for the end of this one
+            f'<small class="proof-card" id="proof-{number}" popover data-search-exclude>'
+            f'<span class="proof-name">{name}</span> {rows}</small>'
         )
 
 

@@ -36,6 +36,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
+def on_page_content(html: str, **_: object) -> str:
+    """Keep the tabs' labels out of the search index."""
+    return html.replace('<div class="tabbed-labels">', '<div class="tabbed-labels" data-search-exclude>')
+
+
 def source_page(config: MkDocsConfig, path: str, text: str) -> File:
     """Return the page that shows a whole file with an anchor for each line."""
     folder, _, name = path.rpartition("/")

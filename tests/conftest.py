@@ -50,7 +50,9 @@ def pytest_configure(config: pytest.Config) -> None:
     global server
     if config.option.collectonly:
         return
-    signal.signal(signal.SIGTERM, lambda *_: pytest.exit("ended by SIGTERM", returncode=143))  # so that servers stop
+    # A signal ends the run so that servers stop, also where a shell in the background has it ignored.
+    signal.signal(signal.SIGTERM, lambda *_: pytest.exit("ended by SIGTERM", returncode=143))
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         server = SessionServer()
         foreign.redis_url = server.url
