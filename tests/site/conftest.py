@@ -15,6 +15,9 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_pla
 from publish.diagrams import FLAGS
 from tests import toolchain
 
+# Two popups of the address bar, which would cost a process each for every page that a test opens.
+QUIET = "--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup,HttpsUpgrades,MediaRouter,OptimizationHints"
+
 Open = Callable[..., Page]
 Served = dict[str, int]  # bytes sent, by address
 
@@ -68,7 +71,7 @@ def browser() -> Iterator[Browser]:
     """One Chromium for all tests."""
     toolchain.need("Chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=toolchain.CHROMIUM, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=toolchain.CHROMIUM, args=[*FLAGS, QUIET])
         yield browser
         browser.close()
 

@@ -479,14 +479,18 @@ SHIFT = """() => new Promise(done => {
 })"""
 
 
-def test_no_page_is_heavy_or_moves_while_it_loads(page: Open, pages: list[str], served: Served) -> None:
+def test_no_page_is_heavy_or_moves_while_it_loads(page: Open, http: str, pages: list[str], served: Served) -> None:
+    tab = page("index.html")
+    tab.context.new_cdp_session(tab).send("Network.setCacheDisabled", {"cacheDisabled": True})
     for path in pages:
+        tab.goto("about:blank")
         served.clear()
-        tab = page(path)
+        tab.goto(http + path)
         assert tab.evaluate(SHIFT) <= 0.02, path
         while "/search/search_index.json" not in served:  # it comes last
             tab.wait_for_timeout(10)
         assert sum(served.values()) <= 150_000, served
+        assert len([address for address in served if address.endswith((".css", ".js"))]) >= 7, "not a cold load"
         assert not [address for address in served if "mermaid" in address]
         for figure in tab.locator("figure.diagram").all():
             assert len(gzip.compress(figure.inner_html().encode())) <= 10_000
