@@ -88,11 +88,12 @@ class Press:
     def provenance(self, snippet: Snippet, section: Section) -> str:
         """Return the line below a block: the badge, the lines, the links, the commands that run it."""
         source = f"[source](/source/{snippet.path}.md#{anchor(section.first)})"
-        copy = f'<button type="button" class="copy-file" data-copy="{file_id(snippet)}" hidden>Copy whole file</button>'
+        button = f'<button type="button" class="copy-file" data-copy="{file_id(snippet)}">Copy whole file</button>'
+        copy = f'<span class="copy" hidden>{button} · </span>'
         download = f"[Download](/{snippet.path}){{: download }}"
         run = " then ".join(f"`{command}`" for command in snippet.language.commands(snippet.file, snippet.text))
         where = f"lines {section.first}–{section.last} of the {source}"
-        return f"{self.badge(snippet)} · {where}<br>\n{copy} · {download} · {run}\n{PROVENANCE}"
+        return f"{self.badge(snippet)} · {where}<br>\n{copy}{download} · {run}\n{PROVENANCE}"
 
     def badge(self, snippet: Snippet) -> str:
         """Return what the ledger knows of a snippet, as a mark that also says it in words."""

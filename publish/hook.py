@@ -3,7 +3,10 @@
 A hook because only a plugin can add pages without copying docs/ aside, which would break live reload.
 """
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import BuildError
@@ -34,6 +37,21 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for path in sorted({proof.path for found in press.proofs.values() for proof in found}):
         files.append(source_page(config, path, (root / path).read_text("utf-8")))
     return files
+
+
+def on_serve(server: Any, config: MkDocsConfig, builder: Callable[[], None]) -> Any:
+    """While the sources have faults, report them and go on serving the last good site; MkDocs would answer nothing."""
+    root = Path(config.config_file_path).parent
+
+    def rebuild() -> None:
+        faults = check(root)
+        if faults:
+            print(*faults, sep="\n", file=sys.stderr, flush=True)
+        else:
+            builder()
+
+    server.builder = rebuild
+    return server
 
 
 def on_page_content(html: str, **_: object) -> str:

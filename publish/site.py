@@ -74,6 +74,8 @@ def main() -> None:
     logging.basicConfig(format="%(message)s", level=logging.WARNING)  # what MkDocs has to say
     try:
         build(arguments.target) if arguments.command == "build" else serve(arguments.port)
+    except KeyboardInterrupt:
+        sys.exit(130)
     except mkdocs.exceptions.MkDocsException as error:
         sys.exit(f"The build stopped: {error}")
 

@@ -2,14 +2,14 @@
 for (const button of document.querySelectorAll("button[data-copy]")) {
   const text = document.getElementById(button.dataset.copy).textContent.replace(/^\n/, "");
   const label = button.textContent;
-  button.hidden = false;
+  button.parentElement.hidden = false;
   button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(text);
     button.textContent = "Copied";
     setTimeout(() => (button.textContent = label), 1500);
   });
 
-  const link = button.parentElement.querySelector("a[download]");
+  const link = button.closest("p").querySelector("a[download]");
   if (location.protocol === "file:") {
     // There a browser would show the file in place of saving it.
     link.download = link.pathname.split("/").pop();
