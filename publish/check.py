@@ -8,11 +8,15 @@ from typing import Any
 
 import yaml
 
-from publish import blocks, diagrams, ledger
-from publish.expand import CLAIM, Press, parse
+from publish import blocks, deck, diagrams, ledger, lesson, library, quiz
+from publish.expand import CLAIM, Press
+from publish.includes import INCLUDE, parse
+from publish.includes import PARTS as GENERATED
 from publish.languages import LANGUAGES
 from publish.proofs import NOT_RUN
 from publish.snippets import MARK, RESERVED, Fault, read_text
+
+PARTS = (lesson, quiz, library, deck)  # what else has sources of its own: each finds its own faults
 
 ALLOWED = "docs/_course/allowed-code.yml"
 CONTAINER = re.compile(r"\s*(?:[-*+]|\d+\.|!!!|\?\?\?\+?|===[!+]?|\[\^\w+\]:|:)\s")
@@ -24,6 +28,7 @@ def check(root: Path, strict: bool = False) -> list[Fault]:
     faults = [*press.library.faults, *ledger.faults(root), *documents(root)]
     if faults:
         return faults  # the pages could only repeat them
+    faults += [fault for part in PARTS for fault in part.faults(root)]
     shown: set[tuple[str, str]] = set()
     for page in sorted((root / "docs").rglob("*.md")):
         path = page.relative_to(root).as_posix()
@@ -32,6 +37,8 @@ def check(root: Path, strict: bool = False) -> list[Fault]:
         if strict:
             stale = diagrams.stale(text, root / "docs")
             faults += [Fault(path, line, "this diagram is not drawn; run `make diagrams`") for line in stale]
+    for line, text in quiz.texts(root):
+        faults += [fault._replace(line=line) for fault in check_page(press, quiz.BANK, text, shown)]
     for snippet in press.library.snippets:
         for name, section in snippet.sections.items():
             if (snippet.example, name) not in shown:
@@ -126,12 +133,21 @@ def check_line(press: Press, path: str, number: int, line: str, shown: set[tuple
 
 def check_include(press: Press, path: str, number: int, line: str, shown: set[tuple[str, str]]) -> Iterator[Fault]:
     """Find what is wrong with an include line."""
+    match = INCLUDE.match(line)
+    if match and (sections := GENERATED.get(match["example"])):
+        if match["section"] not in sections:
+            yield Fault(path, number, f"{match['example']} has no {match['section']}; it has {', '.join(sections)}")
+        return
     include = parse(line)
     if include is None or len(include.indent) % 4:
         form = "write `::: EXAMPLE SECTION` or `… (no LANGUAGE: reason)` on a line of its own, indented by fours"
         yield Fault(path, number, f"is no include; {form}")
         return
     example, section = include.example, include.section
+    if example == quiz.NAME:
+        if section not in press.questions:
+            yield Fault(path, number, f"{quiz.BANK} has no question {section}")
+        return
     inside = (press.root / "snippets" / example).resolve().is_relative_to((press.root / "snippets").resolve())
     if not inside or ".." in example or example.startswith("/"):
         yield Fault(path, number, f"{example} leaves snippets/; name a path below it")

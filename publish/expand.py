@@ -5,41 +5,18 @@ import re
 import textwrap
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from markdown import Extension, Markdown
 from markdown.preprocessors import Preprocessor
 
-from publish import blocks, diagrams, ledger, proofs, snippets
+from publish import blocks, diagrams, handout, ledger, proofs, quiz, snippets, strip
+from publish.includes import INCLUDE, Include, parse
 from publish.snippets import RESERVED, Section, Snippet
 
-INCLUDE = re.compile(r"^(?P<indent> *)::: (?P<example>\S+) (?P<section>[\w-]+)(?: \((?P<reasons>.+)\))?$", re.MULTILINE)
 CLAIM = re.compile(r"\[(?P<text>[^\[\]]+)\]\(proof:(?P<name>\w+)\)(?P<end>[.,;:]?)")
+RENDER = {"lesson": strip.render, "handout": handout.render}
 PROVENANCE = '{: .provenance data-search-exclude="" }'  # the search index is loaded on every page: prose only
-
-
-class Include(NamedTuple):
-    """An include line of a page: `::: EXAMPLE SECTION (no LANGUAGE: reason; …)`."""
-
-    indent: str
-    example: str
-    section: str
-    reasons: dict[str, str]  # why a language is missing, by its label
-
-
-def parse(line: str) -> Include | None:
-    """Return the include that a line is, or None where it is not one or not a well-formed one."""
-    match = INCLUDE.match(line)
-    if match is None:
-        return None
-    reasons = {}
-    for part in (match["reasons"] or "").split(";"):
-        reason = re.fullmatch(r" *no ([^:]+): *(\S.*)", part)
-        if reason:
-            reasons[reason[1]] = reason[2]
-        elif part:
-            return None
-    return Include(match["indent"], match["example"], match["section"], reasons)
 
 
 class Press:
@@ -55,16 +32,26 @@ class Press:
         """The tests by name."""
         return proofs.collect(self.root, self.library, self.ledger)
 
+    @cached_property
+    def questions(self) -> dict[str, quiz.Question]:
+        """The questions of the quiz by id."""
+        return {question.id: question for question in quiz.read(self.root)[0]}
+
     def expand(self, markdown: str) -> str:
         """Return the page with code, outputs, provenance, proofs and diagrams in it. Faults are `check`'s to find."""
         whole: dict[str, Snippet] = {}
         claims = itertools.count(1)
 
         def include(match: re.Match[str]) -> str:
+            if render := RENDER.get(match["example"]):
+                return f"\n{textwrap.indent(render(self.root, match['section']), match['indent'])}\n"
             line = parse(match[0])
             if line is None:
                 return match[0]
-            block = self.output(line) if line.section == RESERVED else self.tabs(line, whole)
+            if line.example == quiz.NAME:
+                block = prose(quiz.question(self, line.section, 0))  # it may have code and claims of its own
+            else:
+                block = self.output(line) if line.section == RESERVED else self.tabs(line, whole)
             return f"\n{textwrap.indent(block, line.indent)}\n"
 
         def prose(text: str) -> str:

@@ -8,10 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from jinja2 import Environment
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import BuildError
 from mkdocs.structure.files import File, Files, InclusionLevel
 
+from publish import deck, handout, library, quiz
 from publish.check import check
 from publish.expand import Press
 from publish.languages import LANGUAGES
@@ -36,7 +38,18 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         files.append(source_page(config, snippet.path, snippet.text))
     for path in sorted({proof.path for found in press.proofs.values() for proof in found}):
         files.append(source_page(config, path, (root / path).read_text("utf-8")))
+    for part in (library, quiz, deck):
+        for path, content in part.pages(press, config).items():
+            files.append(File.generated(config, path, content=content))
+    if (root / handout.FILE).exists():
+        files.append(File.generated(config, handout.TARGET, abs_src_path=str(root / handout.FILE)))
     return files
+
+
+def on_env(env: Environment, config: MkDocsConfig, files: Files) -> Environment:
+    """Tell the templates which slide each page is presented from."""
+    env.globals["first_slides"] = deck.first_slides(Path(config.config_file_path).parent)
+    return env
 
 
 def on_serve(server: Any, config: MkDocsConfig, builder: Callable[[], None]) -> Any:

@@ -12,6 +12,7 @@ class Language:
     label: str  # the tab's title, and the name in "(no Node.js: reason)"
     lexer: str  # Pygments' name
     comment: str  # begins a comment that runs to the end of the line
+    purpose: str  # pattern that finds, in the head of a file, the line that says what it is for
     packages: str  # pattern that finds the packages in the file's own text
     install: str  # the line a reader types first; empty where running installs
     run: str  # the line a reader types next
@@ -40,6 +41,7 @@ LANGUAGES = {
             label="Python",
             lexer="python",
             comment="#",
+            purpose=r'\A(?:#.*\n|\n)*"""(.+?)(?:"""|\n)',
             packages=r"^# dependencies = \[(.*)\]$",
             install="pip install {packages}",
             run="python {file}",
@@ -51,6 +53,7 @@ LANGUAGES = {
             label="C#",
             lexer="csharp",
             comment="//",
+            purpose=r"\A(?:#:.*\n|\n)*// (?!--8<--)(.+)",
             packages=r"^#:package (.*)$",
             install="",
             run="dotnet run {file}",
@@ -62,6 +65,7 @@ LANGUAGES = {
             label="Node.js",
             lexer="javascript",
             comment="//",
+            purpose=r"\A(?:// npm install .*\n|\n)*// (?!--8<--|npm install )(.+)",
             packages=r"^// npm install (.*)$",
             install="npm install {packages}",
             run="node {file}",

@@ -11,7 +11,7 @@ import pytest
 
 from publish import snippets
 from publish.blocks import split
-from publish.expand import parse
+from publish.includes import parse
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -32,10 +32,10 @@ class Parser:
                 continue
             for number, line in enumerate(lines, block.line):
                 include = parse(line)
-                if include and include.example not in examples and ".py" in self.library.examples[include.example]:
-                    examples.add(include.example)
-                    program = self.library.examples[include.example][".py"].whole
-                    fences.append(fence("python", program + "\nmain()\n", number))
+                python = self.library.examples.get(include.example, {}).get(".py") if include else None
+                if python and python.example not in examples:
+                    examples.add(python.example)
+                    fences.append(fence("python", python.whole + "\nmain()\n", number))
         return fences
 
 

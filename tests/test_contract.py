@@ -1,13 +1,19 @@
 """Each program prints what is stored, and the languages of one example leave the same keys behind."""
 
 import functools
+import json
+import re
+import shlex
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from publish import ledger, snippets
 from publish.snippets import Snippet
 from tests import record, runner, toolchain
+from tests.toolchain import PROGRAMS
 
 ROOT = Path(__file__).resolve().parent.parent
 LIBRARY = snippets.read(ROOT)
@@ -60,3 +66,45 @@ def test_file_is_short_enough_to_read(path: str) -> None:
         lines = section.code.splitlines()
         assert 5 <= len(lines) <= 30, f"section {name}"
         assert max(map(len, lines)) <= WIDTH, f"section {name} has lines that a page and a slide cannot show"
+
+
+def locked(extension: str) -> dict[str, str]:
+    """Return the packages that the lock files of a language hold, with their versions."""
+    if extension == ".py":
+        return dict(re.findall(r"^([\w-]+)==([^\s;]+)", (ROOT / "requirements.txt").read_text("utf-8"), re.MULTILINE))
+    if extension == ".mjs":
+        packages = json.loads((ROOT / "package-lock.json").read_text("utf-8"))["packages"]
+        return {path.removeprefix("node_modules/"): entry.get("version", "") for path, entry in packages.items()}
+    project = (ROOT / "tests" / "csharp" / "Tests" / "Tests.csproj").read_text("utf-8")
+    return dict(re.findall(r'PackageReference Include="(.+?)" Version="(.+?)"', project))
+
+
+@pytest.mark.parametrize("path", BY_PATH)
+def test_lines_that_a_reader_types_are_those_that_the_runner_uses(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    snippet, typed = BY_PATH[path], []
+    monkeypatch.setattr(runner, "Server", lambda: SimpleNamespace(url="", stop=lambda: None))
+    monkeypatch.setattr(runner, "keys", lambda _: {})
+
+    def run(command: list[str], folder: Path, *_: Any, **__: Any) -> SimpleNamespace:
+        typed.append(command)
+        assert (folder / snippet.file).read_text("utf-8") == snippet.whole
+        return SimpleNamespace(returncode=0, stdout="")
+
+    monkeypatch.setattr(runner, "run", run)
+    runner.run_snippet(snippet)
+    *_, line = snippet.language.commands(snippet.file, snippet.text)
+    program, *arguments = shlex.split(line)
+    assert typed == [[PROGRAMS[program], *arguments]]
+
+
+@pytest.mark.parametrize("path", BY_PATH)
+def test_packages_that_a_reader_installs_are_the_locked_ones(path: str) -> None:
+    snippet = BY_PATH[path]
+    language, versions = snippet.language, locked(snippet.language.extension)
+    found = re.findall(language.packages, snippet.text, re.MULTILINE)
+    packages = re.findall(r"([\w.@/-]+?)(?:==|@)(\d[\w.-]*)", " ".join(found))
+    assert packages, "every program names at least its Redis client, with its version"
+    assert {name: versions.get(name) for name, _ in packages} == dict(packages)
+    if language.install:
+        install, _ = language.commands(snippet.file, snippet.text)
+        assert re.findall(r"([\w.@/-]+?)(?:==|@)(\d[\w.-]*)", install) == packages

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from publish import snippets
 from publish.blocks import split
-from publish.expand import parse
+from publish.includes import parse
 from tests.servers import Server
 from tests.toolchain import DOTNET
 
@@ -22,7 +22,7 @@ def python_examples() -> int:
     for page in (ROOT / "docs").rglob("*.md"):
         for line in page.read_text("utf-8").splitlines():
             include = parse(line)
-            if include and ".py" in library.examples[include.example]:
+            if include and ".py" in library.examples.get(include.example, {}):
                 found.add((page, include.example))
     return len(found)
 

@@ -11,9 +11,9 @@ from publish.check import check
 CODE = "{0} --8<-- [start:read]\na = 1\nb = 2\n{0} --8<-- [end:read]\n"
 SOUND = {
     "docs/page.md": "# Page\n\n::: shop/get read\n\n[It reads](proof:it_reads).\n",
-    "snippets/shop/get.py": CODE.format("#"),
-    "snippets/shop/get.cs": CODE.format("//"),
-    "snippets/shop/get.mjs": CODE.format("//"),
+    "snippets/shop/get.py": '"""Get."""\n' + CODE.format("#"),
+    "snippets/shop/get.cs": "// Get.\n" + CODE.format("//"),
+    "snippets/shop/get.mjs": "// Get.\n" + CODE.format("//"),
     "snippets/shop/get.out": "1\n",
     "tests/shop/test_get.py": "def test_it_reads() -> None:\n",
 }
@@ -40,7 +40,7 @@ BAD: dict[str, tuple[str, str | bytes, str]] = {
     "empty section": (PYTHON, "# --8<-- [start:read]\n\n# --8<-- [end:read]\n", f"{PYTHON}:3: section read is empty"),
     "malformed marker": (PYTHON, CODE.format("#") + "# --8<-- begin\n", f"{PYTHON}:5: is not a marker"),
     "marker of another language": (PYTHON, CODE.format("//"), f"{PYTHON}:1: is not a marker"),
-    "unused section": (PAGE, "# Page\n", f"{PYTHON}:1: no page shows section read"),
+    "unused section": (PAGE, "# Page\n", f"{PYTHON}:2: no page shows section read"),
     "missing language": (PAGE, INCLUDE + "\n::: shop/put read\n", f"{PAGE}:3: snippets/shop/put.cs does not exist"),
     "empty snippet": (PYTHON, "\n", f"{PYTHON}:1: is empty"),
     "snippet not UTF-8": (PYTHON, b"a = 1\nb = '\xe9'\n", f"{PYTHON}:2: is not UTF-8"),
@@ -104,7 +104,7 @@ def course(tmp_path: Path) -> Path:
     """A sound course, and beside it an example that no page shows yet."""
     files = {
         **SOUND,
-        "snippets/shop/put.py": "a = 1\n",
+        "snippets/shop/put.py": '"""Put."""\na = 1\n',
         "tests/shop/test_put.py": "def test_it_skips()\ndef test_it_fails()\n",
     }
     for path, text in files.items():
@@ -148,7 +148,7 @@ def test_missing_language_is_accepted_with_a_reason(course: Path) -> None:
     reason = "(no C#: not there; no Node.js: not there)"
     page = course / PAGE
     page.write_text(page.read_text("utf-8") + f"\n::: shop/put read {reason}\n", "utf-8")
-    (course / "snippets/shop/put.py").write_text(CODE.format("#"), "utf-8")
+    (course / "snippets/shop/put.py").write_text('"""Put."""\n' + CODE.format("#"), "utf-8")
     assert check(course) == []
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from publish import ledger
-from publish.expand import Press, parse
+from publish.expand import Press
+from publish.includes import parse
 
 CODE = "{0} --8<-- [start:read]\nif a:\n    b = '<2>'\n{0} --8<-- [end:read]\n\n\n{0} end\n"
 FILES = {

@@ -1,0 +1,31 @@
+"""The lines by which a page includes something: `::: EXAMPLE SECTION (no LANGUAGE: reason; …)`."""
+
+import re
+from typing import NamedTuple
+
+INCLUDE = re.compile(r"^(?P<indent> *)::: (?P<example>\S+) (?P<section>[\w-]+)(?: \((?P<reasons>.+)\))?$", re.MULTILINE)
+PARTS = {"lesson": ("strip", "objectives"), "handout": ("download",)}  # what is generated: its name, its sections
+
+
+class Include(NamedTuple):
+    """An include line of a page."""
+
+    indent: str
+    example: str
+    section: str
+    reasons: dict[str, str]  # why a language is missing, by its label
+
+
+def parse(line: str) -> Include | None:
+    """Return the include of an example that a line is, or None where it is not one or not a well-formed one."""
+    match = INCLUDE.match(line)
+    if match is None or match["example"] in PARTS:
+        return None
+    reasons = {}
+    for part in (match["reasons"] or "").split(";"):
+        reason = re.fullmatch(r" *no ([^:]+): *(\S.*)", part)
+        if reason:
+            reasons[reason[1]] = reason[2]
+        elif part:
+            return None
+    return Include(match["indent"], match["example"], match["section"], reasons)
