@@ -1,0 +1,391 @@
+"""The quiz: one bank of questions, the page that asks them all, and the check question of a topic page.
+
+The bank is read as nodes of YAML, because these know their lines, and every scalar in it is text.
+"""
+
+import html
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import yaml
+from markdown.extensions.toc import slugify, unique
+from mkdocs.config.defaults import MkDocsConfig
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from publish import snippets
+from publish.blocks import split
+from publish.snippets import Fault, Library, digest
+
+if TYPE_CHECKING:  # the press asks this module for its questions
+    from publish.expand import Press
+
+BANK = "docs/_course/quiz.yml"
+PLAN = "docs/_course/lesson.yml"
+PAGE = "quiz/index.md"
+NAME = "quiz"  # what an include line says in place of an example: `::: quiz ID`
+COMMON = ("id", "page", "objective", "type", "ask")
+TYPES = {  # the fields that a type needs beside the common ones
+    "single": ("options",),
+    "multiple": ("options",),
+    "trace": ("options", "program", "line"),
+    "order": ("steps", "why"),
+}
+EXTRA = {"trace": ("show",)}  # the fields that it may have
+
+
+@dataclass(frozen=True)
+class Option:
+    """One answer to choose, and why it is right or wrong."""
+
+    text: str
+    why: str
+    right: bool
+    line: int
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question of the bank. `page` says what to read again; `lines` says where each field stands."""
+
+    id: str
+    page: str
+    objective: str
+    type: str
+    ask: str
+    lines: dict[str, int]
+    options: list[Option] = field(default_factory=list)
+    steps: list[str] = field(default_factory=list)  # in the right order
+    why: str = ""  # of the order
+    program: str = ""  # the example that is traced
+    line: str = ""  # the line of its output that is asked for, from 1
+    show: str = ""  # the section of it that the question shows
+
+    @property
+    def hash(self) -> str:
+        """What a stored answer is bound to: everything that is asked, and nothing that only explains."""
+        options = [[option.text, option.right] for option in self.options]
+        return digest(json.dumps([self.type, self.ask, options, self.steps, self.program, self.line, self.show]))
+
+
+class Reader:
+    """Takes the bank apart, and notes what is not as it should be."""
+
+    def __init__(self) -> None:
+        self.faults: list[Fault] = []
+
+    def wrong(self, node: Node, text: str) -> None:
+        """Note a fault at a node."""
+        self.faults.append(Fault(BANK, line_of(node), text))
+
+    def items(self, node: Node, name: str) -> list[Node]:
+        """Return the entries of a list."""
+        if isinstance(node, SequenceNode):
+            return cast(list[Node], node.value)
+        self.wrong(node, f"{name} is no list; begin each entry with a dash")
+        return []
+
+    def fields(self, node: Node, name: str, needed: tuple[str, ...], known: tuple[str, ...]) -> dict[str, Node]:
+        """Return the fields of an entry, without those that it should not have."""
+        if not isinstance(node, MappingNode):
+            self.wrong(node, f"{name} has no fields; write each as `name: value`")
+            return {}
+        found: dict[str, Node] = {}
+        for key, value in node.value:
+            if key.value not in known:
+                self.wrong(key, f"{name} has a field {key.value}, which the quiz does not know")
+            elif key.value in found:
+                self.wrong(key, f"{name} has {key.value} twice; remove one")
+            else:
+                found[key.value] = value
+        for missing in [one for one in needed if one not in found]:
+            self.wrong(node, f"{name} lacks {missing}")
+        return found
+
+    def text(self, node: Node | None, name: str, literal: bool = False) -> str:
+        """Return a text: on one line, unless it is taken literally."""
+        if node is None:
+            return ""  # its absence was noted
+        if isinstance(node, ScalarNode) and node.value.strip():
+            return node.value if literal else " ".join(node.value.split())
+        self.wrong(node, f"{name} is {'empty' if isinstance(node, ScalarNode) else 'no text'}; write words behind it")
+        return ""
+
+    def option(self, node: Node, literal: bool) -> Option:
+        """Read an option."""
+        found = self.fields(node, "an option", ("text", "why"), ("text", "why", "right"))
+        right = self.text(found.get("right"), "right")
+        if right not in ("", "true"):
+            self.wrong(found["right"], f"right is `true` or left out, not {right}")
+        text = self.text(found.get("text"), "the text of an option", literal)
+        return Option(text, self.text(found.get("why"), "the why of an option"), right == "true", line_of(node))
+
+    def question(self, node: Node) -> Question | None:
+        """Read a question; None where it has faults."""
+        before = len(self.faults)
+        every = {name for names in (*TYPES.values(), *EXTRA.values()) for name in names}
+        found = self.fields(node, "a question", COMMON, (*COMMON, *every))
+        type = self.text(found.get("type"), "type")
+        if type and type not in TYPES:
+            self.wrong(found["type"], f"there is no type {type}; it is one of {', '.join(TYPES)}")
+        if len(self.faults) > before:
+            return None
+        found = self.fields(node, f"a question of type {type}", TYPES[type], COMMON + TYPES[type] + EXTRA.get(type, ()))
+        lists = {name: self.items(found.pop(name), name) for name in ("options", "steps") if name in found}
+        texts = {name: self.text(value, name) for name, value in found.items()}
+        question = Question(
+            **texts,
+            lines={"": line_of(node), **{name: line_of(value) for name, value in found.items()}},
+            options=[self.option(one, literal=type == "trace") for one in lists.get("options", [])],
+            steps=[self.text(one, "a step") for one in lists.get("steps", [])],
+        )
+        return question if len(self.faults) == before else None
+
+
+def line_of(node: Node) -> int:
+    """Return the line of a node, from 1."""
+    return int(node.start_mark.line) + 1
+
+
+def read(root: Path) -> tuple[list[Question], list[Fault]]:
+    """Read the bank. A question that cannot be read is left out and reported."""
+    file, reader = root / BANK, Reader()
+    if not file.exists():
+        return [], []
+    try:
+        bank = yaml.compose(file.read_text("utf-8"), Loader=yaml.BaseLoader)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        said = " ".join(str(getattr(error, "problem", error)).split())
+        return [], [Fault(BANK, mark.line + 1 if mark else 1, f"is not valid YAML: {said}")]
+    if bank is None:
+        return [], [Fault(BANK, 1, "is empty; write a question or remove the file")]
+    questions = [reader.question(node) for node in reader.items(bank, "the bank")]
+    return [question for question in questions if question], reader.faults
+
+
+def faults(root: Path) -> Iterator[Fault]:
+    """Find what is wrong in the bank."""
+    questions, found = read(root)
+    yield from found
+    library, goals = snippets.read(root), objectives(root)
+    seen: dict[str, int] = {}
+    for question in questions:
+        if question.id in seen:
+            other = seen[question.id]
+            yield Fault(BANK, question.lines["id"], f"the id {question.id} is that of line {other} too; rename one")
+        seen.setdefault(question.id, question.lines["id"])
+        for line, text in problems(root, library, goals, question):
+            yield Fault(BANK, line, text)
+
+
+def problems(root: Path, library: Library, goals: list[str], question: Question) -> Iterator[tuple[int, str]]:
+    """Say what is wrong with a question that could be read, with its line."""
+    lines = question.lines
+    if not question.id.replace("-", "").isalnum() or not question.id.isascii():
+        yield lines["id"], f"the id {question.id} goes into an address; use letters, digits and dashes"
+    if not question.objective.isdecimal() or not 1 <= int(question.objective) <= len(goals):
+        yield lines["objective"], f"there is no objective {question.objective}; {PLAN} has {len(goals)}"
+    path, _, anchor = question.page.partition("#")
+    page = (root / "docs" / path).resolve()
+    if not page.is_file() or page.suffix != ".md" or not page.is_relative_to((root / "docs").resolve()):
+        yield lines["page"], f"docs/{path} does not exist; name a page below docs/, with its suffix"
+    elif anchor not in headings(page.read_text("utf-8")):
+        yield lines["page"], f"docs/{path} has no heading with the anchor {anchor}"
+    for text, line in [(question.ask, lines["ask"]), *((option.text, option.line) for option in question.options)]:
+        if "](proof:" in text:
+            yield line, "a claim with its proof stands in a why, which is shown when the question is answered"
+    if question.type == "order":
+        if len(question.steps) < 3:
+            yield lines[""], f"{len(question.steps)} steps have no order worth asking for; write at least 3"
+        texts = question.steps
+    else:
+        right = [option for option in question.options if option.right]
+        texts = [option.text for option in question.options]
+        if len(texts) < 2:
+            yield lines[""], "there is nothing to choose from; write at least 2 options"
+        if not right:
+            yield lines[""], "no option is right; say `right: true` in one"
+        if len(right) > 1 and question.type != "multiple":
+            yield right[1].line, f"{len(right)} options are right; leave one, or make the type multiple"
+    if len(set(texts)) < len(texts):
+        yield lines[""], "two of its answers read the same; change one"
+    if question.type == "trace":
+        yield from trace_problems(library, question)
+
+
+def trace_problems(library: Library, question: Question) -> Iterator[tuple[int, str]]:
+    """Say where a traced question and the stored output of its program differ."""
+    program, lines = question.program, question.lines
+    printed = library.outputs.get(program, "").splitlines()
+    if program not in library.examples:
+        yield lines["program"], f"snippets/{program}.* does not exist; it is named without its suffix"
+    elif not printed:
+        yield lines["program"], f"snippets/{program}.out does not exist; run `make output`"
+    elif not question.line.isdecimal() or not 1 <= int(question.line) <= len(printed):
+        yield lines["line"], f"snippets/{program}.out has no line {question.line}, only {len(printed)}"
+    else:
+        line = printed[int(question.line) - 1]
+        for option in question.options:
+            if option.right and option.text != line:
+                yield option.line, f"the right option is not what snippets/{program}.out:{question.line} says: {line}"
+
+
+def objectives(root: Path) -> list[str]:
+    """Return the objectives of the lesson."""
+    file = root / PLAN
+    return yaml.safe_load(file.read_text("utf-8"))["objectives"] if file.exists() else []
+
+
+def headings(page: str) -> dict[str, str]:
+    """Return the headings of a page by their anchors; its title by the empty one too."""
+    found: dict[str, str] = {}
+    used: set[str] = set()
+    for line in [line for block in split(page) if not block.fenced for line in block.text.split("\n")]:
+        if line.startswith("#") and line.lstrip("#").startswith(" "):
+            words, _, attributes = line.strip("# ").partition(" {")
+            own = [part[1:] for part in attributes.rstrip("}").split() if part.startswith("#")]
+            found[own[0] if own else unique(slugify(words, "-"), used)] = words
+            if line.startswith("# "):
+                found.setdefault("", words)
+    return found
+
+
+def texts(root: Path) -> Iterator[tuple[int, str]]:
+    """Yield the Markdown of the bank with its lines, for the check that all Markdown of the course undergoes."""
+    for question in read(root)[0]:
+        yield question.lines["ask"], question.ask
+        yield from ((option.line, option.why) for option in question.options)
+        if question.type != "trace":  # there the options are output, shown as it is
+            yield from ((option.line, option.text) for option in question.options)
+        yield from ((question.lines[""], text) for text in (*question.steps, question.why))
+        if question.show:
+            yield question.lines["show"], f"::: {question.program} {question.show}"
+
+
+def question(press: "Press", id: str, number: int) -> str:
+    """Return a question as Markdown that is to be expanded: with its number, or without one where that is 0."""
+    asked = press.questions[id]
+    goal = html.escape(objectives(press.root)[int(asked.objective) - 1])
+    head = f'<span class="quiz-number">Question {number}</span> ' if number else ""
+    return f"""
+<div class="quiz" id="question-{id}" data-question="{id}" data-hash="{asked.hash}" data-type="{asked.type}" \
+data-objective="{asked.objective}" data-goal="{goal}" markdown="block">
+<fieldset markdown="block">
+<legend markdown="span">{head}{asked.ask}</legend>
+
+{traced(press, asked)}
+
+<ul class="quiz-options" data-search-exclude="" markdown="block">
+{steps(asked) if asked.type == "order" else options(asked)}
+</ul>
+
+</fieldset>
+
+<details class="quiz-answer" data-search-exclude="" markdown="block">
+<summary>Answer and why</summary>
+
+{solution(asked) if asked.type == "order" else reasons(asked)}
+
+<p markdown="span">Read again: {read_again(press.root, asked)}</p>
+
+</details>
+</div>
+"""
+
+
+def traced(press: "Press", asked: Question) -> str:
+    """Return what a traced question shows: the code, and what the program has printed before the line asked for."""
+    show = f"::: {asked.program} {asked.show}\n\n" if asked.show else ""
+    before = press.library.outputs[asked.program].splitlines()[: int(asked.line) - 1] if asked.program else []
+    if not before:
+        return show
+    lines = "<br>\n".join(literal(line) for line in before)
+    said = f"It has printed so far:<br>\n{lines}"
+    return f'{show}<p class="quiz-printed" data-search-exclude="" markdown="span">{said}</p>'
+
+
+def literal(text: str) -> str:
+    """Return a text as inline code, whatever is in it."""
+    return f"<code>{html.escape(text)}</code>" if "`" in text else f"`{text}`"
+
+
+def options(asked: Question) -> str:
+    """Return the answers to choose from."""
+    kind = "checkbox" if asked.type == "multiple" else "radio"
+    return "\n".join(
+        f'<li markdown="span"><label><input type="{kind}" name="{asked.id}" autocomplete="off"> '
+        f"<span>{answer(asked, option)}</span></label></li>"
+        for option in asked.options
+    )
+
+
+def answer(asked: Question, option: Option) -> str:
+    """Return the text of an option; in a traced question it is output."""
+    return literal(option.text) if asked.type == "trace" else option.text
+
+
+def reasons(asked: Question) -> str:
+    """Return all options with what explains them. The script moves each reason below its option."""
+    rows = "\n".join(
+        f'<li markdown="span">{answer(asked, option)} <span class="quiz-why" data-right="{str(option.right).lower()}">'
+        f"**{'Right' if option.right else 'Wrong'}.** {option.why}</span></li>"
+        for option in asked.options
+    )
+    return f'<ul class="quiz-reasons" markdown="block">\n{rows}\n</ul>'
+
+
+def shuffled(asked: Question) -> list[int]:
+    """Return the order in which steps are shown: the same on every page, and never the right one."""
+    right = list(range(len(asked.steps)))
+    order = sorted(right, key=lambda step: digest(f"{asked.id} {step}"))
+    return order if order != right else order[::-1]
+
+
+def steps(asked: Question) -> str:
+    """Return the steps to be put in order."""
+    rows = ((step, asked.steps[step]) for step in shuffled(asked))
+    return "\n".join(f'<li data-step="{step}" markdown="span"><span>{text}</span></li>' for step, text in rows)
+
+
+def solution(asked: Question) -> str:
+    """Return the steps in their right order, and why."""
+    rows = "\n".join(f'<li markdown="span">{text}</li>' for text in asked.steps)
+    return f'<ol markdown="block">\n{rows}\n</ol>\n\n<p markdown="span">{asked.why}</p>'
+
+
+def read_again(root: Path, asked: Question) -> str:
+    """Return the link to what answers a question, named by its page and heading."""
+    path, _, anchor = asked.page.partition("#")
+    found = headings((root / "docs" / path).read_text("utf-8"))
+    words = ": ".join(dict.fromkeys([found.get("", path), found[anchor]]))
+    return f"[{words}](/{asked.page})"
+
+
+def pages(press: "Press", site: MkDocsConfig) -> dict[str, str | bytes]:
+    """Return the page that asks all questions."""
+    if not press.questions:
+        return {}
+    asked = "\n".join(question(press, id, number) for number, id in enumerate(press.questions, 1))
+    many = len(press.questions)
+    return {
+        PAGE: f"""---
+title: Quiz
+description: {many} questions on the course, each with the reasons for every answer.
+---
+
+# Quiz
+
+{many} questions. Every answer is explained, the wrong ones too. Where a program is traced, the key is what it printed.
+{{: .lead }}
+
+<p class="quiz-progress" id="quiz-progress">0 of {many} answered. Your answers stay in this browser.</p>
+
+<noscript><style>.quiz-progress {{ display: none }}</style></noscript>
+
+{asked}
+<div id="quiz-result"></div>
+"""
+    }
