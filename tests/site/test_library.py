@@ -1,0 +1,194 @@
+"""The snippet library in a browser: filter, share, copy, download, all of it by keyboard and without JavaScript too."""
+
+import zipfile
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from publish import library
+from publish.expand import Press
+from tests.site.conftest import Open, Served
+from tests.site.test_browser import copied, home, tab_to, violations
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PATH = "snippets/index.html"
+PROGRAMS = Press(ROOT).library.snippets
+TOPIC = "patterns/cache-aside"
+ALL = f"All {len(PROGRAMS)} programs"
+
+__all__ = ["home"]  # a fixture
+
+
+def shown(page: Page) -> set[str]:
+    """Return the files whose cards are visible."""
+    links = page.locator(".program:visible .program-keep a")
+    return {f"snippets/{link.get_attribute('href')}" for link in links.all()}
+
+
+def wanted(language: str = "", topic: str = "") -> set[str]:
+    """Return the files that a filter should leave."""
+    return {
+        snippet.path
+        for snippet in PROGRAMS
+        if language in ("", snippet.language.lexer) and topic in ("", library.topic(snippet))
+    }
+
+
+def query(page: Page) -> dict[str, list[str]]:
+    return parse_qs(urlsplit(page.url).query)
+
+
+def test_filter_by_keyboard_counts_aloud_and_stands_in_the_address(page: Open, home: str) -> None:
+    tab = page(PATH, home)
+    output = tab.get_by_role("status")
+    expect(output).to_have_text(ALL)
+    assert shown(tab) == wanted()
+
+    tab_to(tab, "select[name=language]")
+    tab.keyboard.type("Node")
+    expect(output).to_have_text(f"{len(wanted('javascript'))} of {len(PROGRAMS)} programs")
+    assert shown(tab) == wanted("javascript")
+    assert query(tab) == {"language": ["javascript"]}
+    expect(tab.get_by_role("heading", name="Exercise: mend a cache")).to_be_hidden()  # nothing below it
+
+    tab.keyboard.press("ArrowUp")
+    tab.keyboard.press("ArrowUp")
+    expect(tab.locator("select[name=language]")).to_have_value("python")
+    assert shown(tab) == wanted("python")
+    tab.keyboard.press("Tab")
+    tab.keyboard.type("Cache")
+    expect(tab.locator("select[name=topic]")).to_have_value(TOPIC)
+    assert shown(tab) == wanted("python", TOPIC) != wanted("python")
+    assert query(tab) == {"language": ["python"], "topic": [TOPIC]}
+
+    other = page(f"{PATH}?{urlsplit(tab.url).query}", home)  # someone else opens the address
+    expect(other.get_by_role("status")).to_have_text(f"{len(wanted('python', TOPIC))} of {len(PROGRAMS)} programs")
+    assert shown(other) == wanted("python", TOPIC)
+    other.locator("select[name=language]").select_option("All")
+    other.locator("select[name=topic]").select_option("All")
+    expect(other.get_by_role("status")).to_have_text(ALL)
+    assert query(other) == {}
+    other.reload()
+    assert shown(other) == wanted()
+
+
+def test_nothing_found_says_what_to_do_and_an_old_address_shows_all(page: Open) -> None:
+    tab = page(f"{PATH}?language=csharp&topic=exercises/cache-aside")
+    expect(tab.get_by_role("status")).to_have_text("No program. Choose All.")
+    assert shown(tab) == set()
+    tab = page(f"{PATH}?language=cobol&topic=gone")
+    assert shown(tab) == wanted()
+    assert tab.locator("select").evaluate_all("all => all.map(one => one.selectedIndex)") == [0, 0]
+
+
+def test_enter_in_the_filter_does_not_leave_the_page(page: Open) -> None:
+    tab = page(f"{PATH}?language=python")
+    tab.evaluate("window.stayed = true")
+    tab.locator(".library-filter").evaluate("form => form.requestSubmit()")
+    assert tab.evaluate("window.stayed")
+    assert shown(tab) == wanted("python")
+
+
+def test_each_file_is_copied_and_downloaded_as_the_contract_tests_ran_it(page: Open, home: str) -> None:
+    tab = page(PATH, home)
+    for snippet in PROGRAMS:
+        card = tab.locator(".program", has=tab.locator(f"[data-file='{snippet.path}']"))
+        button = card.locator(".copy-file")
+        assert copied(tab, button) == snippet.whole
+        expect(button).to_have_text("Copied")
+        for _ in range(2):
+            with tab.expect_download() as download:
+                card.get_by_role("link", name="Download").click()
+            assert download.value.url.startswith("blob:" if home.startswith("file:") else home)
+            assert download.value.suggested_filename == snippet.file
+            assert download.value.path().read_bytes() == snippet.whole.encode()
+    expect(tab.locator(".program .copy-file").first).to_have_text("Copy", timeout=3000)
+
+
+def test_zip_holds_every_file_with_its_run_lines(page: Open, home: str) -> None:
+    tab = page(PATH, home)
+    with tab.expect_download() as download:
+        tab.get_by_role("link", name="Download all as one zip").click()
+    assert download.value.suggested_filename == "all.zip"
+    with zipfile.ZipFile(download.value.path()) as package:
+        texts = {name: package.read(name).decode() for name in package.namelist()}
+    readme = texts.pop("README.txt")
+    assert texts == {snippet.path.removeprefix("snippets/"): snippet.whole for snippet in PROGRAMS}
+    for snippet in PROGRAMS:
+        for line in snippet.language.commands(snippet.file, snippet.text):
+            assert f"\n    {line}\n" in readme
+
+
+def test_card_prints_the_lines_that_run_the_file_and_leads_to_its_proofs(page: Open, http: str) -> None:
+    tab = page(PATH)
+    press = Press(ROOT)
+    places = {}
+    for snippet in PROGRAMS:
+        card = tab.locator(".program", has=tab.locator(f"[data-file='{snippet.path}']"))
+        lines = snippet.language.commands(snippet.file, snippet.text)
+        assert card.locator(".program-run code").all_inner_texts() == lines
+        expect(card).to_contain_text(library.purpose(snippet))
+        expect(card.locator(".badge").first).to_contain_text("Ran ")
+        card.locator("summary").click()
+        for link in card.locator(".program-proofs a").all():
+            name = link.inner_text().replace(" ", "_")
+            assert any(proof.example == snippet.example for proof in press.proofs[name])
+            places[str(link.evaluate("link => link.href"))] = name
+    assert len(places) == sum(len(found) for found in press.proofs.values())
+    for url, name in places.items():
+        tab.goto(url)
+        line = int(url.rpartition("-")[2])
+        path = url.removeprefix(f"{http}source/").partition(".html")[0]
+        assert name in (ROOT / path).read_text("utf-8").splitlines()[line - 1]
+        expect(tab.locator(f"[id='{url.partition('#')[2]}']")).to_be_in_viewport()
+
+
+def test_copy_by_keyboard(page: Open) -> None:
+    tab = page(PATH)
+    tab_to(tab, ".program .copy-file")
+    tab.keyboard.press("Enter")
+    whole = [snippet.whole for snippet in PROGRAMS]
+    tab.wait_for_function("async all => all.includes(await navigator.clipboard.readText())", arg=whole)
+    tab_to(tab, ".program summary")
+    tab.keyboard.press("Enter")
+    expect(tab.locator(".program-proofs[open] a").first).to_be_visible()
+
+
+def test_without_javascript_the_list_is_whole_and_no_control_is_shown(page: Open) -> None:
+    tab = page(f"{PATH}?language=python", java_script_enabled=False)
+    assert shown(tab) == wanted()
+    assert tab.locator("article :is(button, select, output):visible").count() == 0
+    with tab.expect_download() as download:
+        tab.locator(".program-keep a").first.click()
+    assert download.value.path().read_bytes() in {snippet.whole.encode() for snippet in PROGRAMS}
+    tab.locator(".program summary").first.click()
+    expect(tab.locator(".program-proofs a").first).to_be_visible()
+
+
+def test_texts_are_fetched_when_they_are_wanted_and_not_before(page: Open, served: Served) -> None:
+    served.clear()
+    tab = page(PATH)
+    while "/search/search_index.json" not in served:
+        tab.wait_for_timeout(10)
+    assert "/snippets/all.js" not in served
+    copied(tab, tab.locator(".program .copy-file").first)
+    assert "/snippets/all.js" in served
+
+
+def test_script_is_small(site: Path) -> None:
+    assert len((site / "assets" / "library.js").read_bytes()) <= 3000
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+def test_axe_finds_nothing_while_it_is_used_and_nothing_scrolls_sideways(page: Open, width: int) -> None:
+    tabs = [page(PATH, width=width), page(PATH, width=width, color_scheme="dark")]
+    for tab in tabs:
+        tab.locator("select[name=language]").select_option("C#")
+        tab.locator(".program:visible summary").first.click()
+        tab.locator(".program:visible .copy-file").first.click()
+        expect(tab.locator(".program:visible .copy-file").first).to_have_text("Copied")
+        root = tab.evaluate("(({scrollWidth, clientWidth}) => [scrollWidth, clientWidth])(document.scrollingElement)")
+        assert root[0] <= root[1]
+    assert violations("filtered, proofs open, copied", tabs) == []
