@@ -1,0 +1,142 @@
+"""The handout as a PDF: tagged, short, complete. And on the site, where it is linked only when it is there."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import pytest
+
+from publish import handout
+from publish.expand import Press
+from tests import toolchain
+from tests.site.conftest import Open
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PAGES = 4  # of A4, with one topic; 12 when all are there
+
+
+@pytest.fixture(scope="module")
+def pdf(site: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    toolchain.need("Chromium")
+    course = tmp_path_factory.mktemp("print")
+    (course / "site").symlink_to(site)
+    command = [sys.executable, "-m", "publish.handout"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    result = subprocess.run(command, cwd=course, env=environment, capture_output=True, text=True, timeout=120)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == "Printed: build/handout.pdf. The next `make site` puts it on the site.\n"
+    assert [file.name for file in (course / "build").iterdir()] == ["handout.pdf"]
+    return (course / handout.FILE).read_bytes()
+
+
+def text(pdf: bytes) -> str:
+    """Return the words of a PDF as Chromium writes it: glyphs, and for each font a table from glyphs to text."""
+    objects = {int(number): body for number, body in re.findall(rb"(?s)\n(\d+) 0 obj\n(.*?)\nendobj", pdf)}
+
+    def stream(number: int) -> bytes:
+        body = objects[number].partition(b"stream\n")[2].rpartition(b"\nendstream")[0]
+        return zlib.decompress(body)
+
+    def table(font: int) -> dict[int, str]:
+        found, glyphs = re.search(rb"/ToUnicode (\d+) 0 R", objects[font]), {}
+        cmap = stream(int(found[1])) if found else b""
+        for block in re.findall(rb"(?s)beginbfchar\n(.*?)endbfchar", cmap):
+            for glyph, code in re.findall(rb"<(\w+)> <(\w+)>", block):
+                glyphs[int(glyph, 16)] = bytes.fromhex(code.decode()).decode("utf-16-be")
+        for block in re.findall(rb"(?s)beginbfrange\n(.*?)endbfrange", cmap):
+            for first, last, code in re.findall(rb"<(\w+)> <(\w+)> <(\w+)>", block):
+                for offset in range(int(last, 16) - int(first, 16) + 1):
+                    glyphs[int(first, 16) + offset] = chr(int(code, 16) + offset)
+        return glyphs
+
+    words, fonts, glyphs = [], {}, {}
+    for body in objects.values():
+        if not re.search(rb"/Type /Page\b", body):
+            continue
+        fonts = {name: int(number) for name, number in re.findall(rb"/(F\d+) (\d+) 0 R", body)}
+        contents = re.search(rb"/Contents (\d+) 0 R", body)
+        assert contents
+        for name, string in re.findall(rb"/(F\d+) [\d.]+ Tf|<(\w+)>", stream(int(contents[1]))):
+            if name:
+                glyphs = table(fonts[name])
+                words.append(" ")
+            else:
+                codes = [int(string[at : at + 4], 16) for at in range(0, len(string), 4)]
+                words.append("".join(glyphs.get(code, "") for code in codes))
+    return "".join(words)
+
+
+def squeezed(words: str) -> str:
+    """Return the words without spaces, which a PDF does not keep."""
+    return re.sub(r"\s+", "", words)
+
+
+def test_pdf_is_tagged_with_title_language_and_outline(pdf: bytes) -> None:
+    assert b"/StructTreeRoot" in pdf
+    assert re.search(rb"/MarkInfo\s*<<[^>]*/Marked true", pdf)
+    assert b"/Lang (en)" in pdf
+    assert b"/Title (Handout - Redis caching patterns)" in pdf
+    assert b"/Outlines" in pdf
+    assert b"/Title (Checklist)" in pdf
+
+
+def test_pdf_is_a4_and_short(pdf: bytes) -> None:
+    boxes = re.findall(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", pdf)
+    assert 1 <= len(boxes) <= PAGES
+    assert len(boxes) == len(re.findall(rb"/Type /Page\b", pdf))
+    for width, height in boxes:
+        assert (round(float(width)), round(float(height))) == (595, 842)
+
+
+def test_pdf_has_the_words_and_the_code_of_one_language_and_nothing_to_click(pdf: bytes) -> None:
+    words = squeezed(text(pdf))
+    for line in (ROOT / "docs/handout/index.md").read_text("utf-8").splitlines():
+        if line.startswith(("#", "- ")):
+            for part in re.split(r"\[|\]\([^)]*\)", line.lstrip("#- ")):
+                assert squeezed(part).strip(".") in words, line
+    cache_aside = Press(ROOT).library.examples["patterns/cache-aside/cache_aside"]
+    for extension, expected in ((".py", True), (".cs", False), (".mjs", False)):
+        for name in ("read", "write"):
+            assert (squeezed(cache_aside[extension].sections[name].code) in words) is expected, (extension, name)
+    assert "https://redis.io/docs/latest/develop/use-cases/cache-aside/" in words
+    for unwanted in ("Copywholefile", "Download", "Tableofcontents", "Nodescript", "Search", "Printedfromhere"):
+        assert unwanted not in words
+
+
+def test_paper_of_the_handout_shows_the_language_that_was_chosen(page: Open) -> None:
+    tab = page(handout.PAGE)
+    tab.locator(".tabbed-labels").first.get_by_text("C#", exact=True).click()
+    tab.emulate_media(media="print")
+    shown = tab.locator("article .filename:visible").all_inner_texts()
+    assert shown == ["snippets/patterns/cache-aside/cache_aside.cs"] * 2
+    chrome = ".md-header, .md-footer, .md-sidebar, .headerlink, button, .tabbed-labels, a[download]"
+    assert tab.locator(chrome).locator("visible=true").count() == 0
+
+
+def test_site_has_the_pdf_and_a_link_to_it_only_when_it_was_printed(pdf: bytes, tmp_path: Path) -> None:
+    course = tmp_path / "course"
+    ignore = shutil.ignore_patterns(".*", "node_modules", "site", "build", "bin", "obj", "__pycache__")
+    shutil.copytree(ROOT, course, ignore=ignore)
+    (course / "node_modules").symlink_to(ROOT / "node_modules")
+
+    def build() -> str:
+        command = [sys.executable, "-m", "publish.site", "build"]
+        result = subprocess.run(command, cwd=course, capture_output=True, text=True, timeout=120)
+        assert result.returncode == 0, result.stderr
+        return (course / "site" / handout.PAGE).read_text("utf-8")
+
+    assert "handout.pdf" not in build()
+    assert not (course / "site" / handout.TARGET).exists()
+    (course / "build").mkdir()
+    (course / handout.FILE).write_bytes(pdf)
+    assert 'href="handout.pdf"' in build()
+    assert (course / "site" / handout.TARGET).read_bytes() == pdf
+
+
+def test_without_a_site_it_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match=r"^site/handout/index.html does not exist; build it first: make site$"):
+        handout.main(tmp_path)
