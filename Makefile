@@ -4,7 +4,7 @@ PORT ?= 8000
 PY = .venv/bin/python
 export NO_MKDOCS_2_WARNING = 1
 
-.PHONY: help setup serve test test-quick site output diagrams lock
+.PHONY: help setup serve test test-quick site output diagrams exercise handout lock
 
 help: ## Print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -29,6 +29,12 @@ output: setup ## Store again what the programs print
 
 diagrams: setup ## Render the Mermaid diagrams that have changed
 	@$(PY) -m publish.diagrams
+
+exercise: setup ## Check your solution of an exercise, by its number (N=1)
+	@$(PY) -m tests.exercise $(N)
+
+handout: site ## Print the handout to build/handout.pdf, which the next build puts on the site
+	@$(PY) -m publish.handout
 
 lock: setup ## Write requirements*.txt anew from requirements*.in
 	@for name in requirements requirements-node; do $(PY) -m uv pip compile --upgrade --universal --python-version 3.11 \

@@ -37,6 +37,7 @@ class Serve:
                 )
             else:
                 shutil.copy2(ROOT / name, self.course)
+        (self.course / "node_modules").symlink_to(ROOT / "node_modules")
         with self.out.open("wb") as out, self.err.open("wb") as err:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "publish.site", "serve", "--port", str(port)], cwd=self.course,
