@@ -16,7 +16,8 @@ serve: setup ## Build the site and serve it on http://127.0.0.1:8000 with live r
 	@$(PY) -m publish.site serve --port $(PORT)
 
 test: setup ## Run every test against a real Redis (of its own, or REDIS_URL), and keep the ledger
-	@$(PY) -m pytest
+	@$(PY) -m pytest --ignore=tests/site
+	@$(PY) -m pytest --numprocesses 2 tests/site
 
 test-quick: setup ## Run what an edit of a page or a snippet needs: the examples and the press, no browser
 	@$(PY) -m pytest tests/patterns tests/test_contract.py tests/publish

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -76,6 +77,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: next((i for i, folder in enumerate(last, 1) if folder in item.path.parents), 0))
 
 
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    """Tell the ledger which tests do not run."""
+    for item in items:
+        recorder.leave_out(item)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Keep each outcome for the ledger."""
@@ -105,8 +112,10 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say what was left out, and what happened to the ledger, a line each."""
-    for tool, count in toolchain.missing.items():
-        terminalreporter.line(f"Left out {count} tests: no {tool}. Get it: {toolchain.TOOLS[tool][1]}", yellow=True)
+    skipped = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])]
+    for tool, (_, how) in toolchain.TOOLS.items():
+        if count := sum(f"no {tool};" in reason for reason in skipped):
+            terminalreporter.line(f"Left out {count} tests: no {tool}. Get it: {how}", yellow=True)
     if changed and os.environ.get("CI"):
         terminalreporter.line(
             f"The ledger differs from what ran: {', '.join(changed)}. Run `make test`, commit.", red=True
@@ -168,9 +177,18 @@ def copy(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Path:
-    """The site, built strictly from what was just proved."""
+    """The site, built strictly from what was just proved; once for all processes that run tests at once."""
     write_ledger(pytestconfig)
-    target = tmp_path_factory.mktemp("built") / "site"
+    parallel = hasattr(pytestconfig, "workerinput")
+    target = tmp_path_factory.getbasetemp().parent / "site" if parallel else tmp_path_factory.mktemp("built") / "site"
+    try:
+        Path(f"{target}.begun").mkdir()
+    except FileExistsError:
+        deadline = time.monotonic() + 120
+        while not target.exists():  # it appears when it is whole
+            assert time.monotonic() < deadline, "the other process has not built the site"
+            time.sleep(0.1)
+        return target
     command = [sys.executable, "-m", "publish.site", "build", "--target", str(target)]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert result.returncode == 0, result.stderr

@@ -6,7 +6,7 @@ The names come from the test files; a test that the other runner did not report,
 import functools
 import tempfile
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -28,13 +28,13 @@ def once(function: Callable[..., T]) -> Callable[..., T]:
     """Cache what a function returns, and what it raises: a build that fails is not tried again for each test."""
 
     @functools.cache
-    def result(*arguments: Path) -> T | Exception:
+    def result(*arguments: Hashable) -> T | Exception:
         try:
             return function(*arguments)
         except Exception as error:
             return error
 
-    def call(*arguments: Path) -> T:
+    def call(*arguments: Hashable) -> T:
         found = result(*arguments)
         if isinstance(found, Exception):
             raise found
@@ -107,10 +107,11 @@ def node_results(path: Path) -> Results:
 
 
 @once
-def dotnet_results() -> dict[str, Results]:
-    """Build and run all C# tests once. Return the results by test class. Raises RuntimeError if the build fails."""
+def dotnet_results(classes: frozenset[str]) -> dict[str, Results]:
+    """Build all C# tests, run these classes, return the results by class. Raises RuntimeError if the build fails."""
     with tempfile.TemporaryDirectory() as folder:
         command = ["dotnet", "test", "tests/csharp/Tests/Tests.csproj", "--nologo"]
+        command += ["--filter", "|".join(f"FullyQualifiedName~{name}." for name in sorted(classes))]
         command += ["--logger", "trx;LogFileName=t.trx", "--results-directory", folder]
         result = run(command, ROOT, LIMIT, REDIS_URL=redis_url, REDIS_SERVER=redis_server_binary())
         report = Path(folder, "t.trx")
@@ -119,13 +120,13 @@ def dotnet_results() -> dict[str, Results]:
         tree = ElementTree.parse(report).getroot()
     space = {"t": "http://microsoft.com/schemas/VisualStudio/TeamTest/2010"}
     methods = tree.findall("t:TestDefinitions/t:UnitTest", space)
-    classes = {test.get("id"): test.find("t:TestMethod", space).get("className", "") for test in methods}  # type: ignore[union-attr]
+    class_of = {test.get("id"): test.find("t:TestMethod", space).get("className", "") for test in methods}  # type: ignore[union-attr]
     results: dict[str, Results] = {}
     for test in tree.findall("t:Results/t:UnitTestResult", space):
         output = test.find("t:Output", space)
         said = "" if output is None else "".join(output.itertext())
         outcome = test.get("outcome", "")
-        by_class = results.setdefault(classes[test.get("testId")], {})
+        by_class = results.setdefault(class_of[test.get("testId")], {})
         add(by_class, test.get("testName", ""), "" if outcome == "Passed" else f"{outcome}: {said}")
     return results
 
@@ -144,8 +145,9 @@ class CSharpFile(ForeignFile):
     tool = ".NET 10 SDK"
 
     def results(self) -> Results:
-        """Run all C# tests, and return this class's."""
-        return dotnet_results().get(self.path.stem, {})
+        """Run the C# tests that this session selected, all at once, and return this class's."""
+        files = {item.parent for item in self.session.items if isinstance(item.parent, CSharpFile)}
+        return dotnet_results(frozenset(file.path.stem for file in files)).get(self.path.stem, {})
 
 
 def collect_file(path: Path, parent: pytest.Collector) -> ForeignFile | None:

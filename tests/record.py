@@ -32,8 +32,8 @@ def clients(snippet: Snippet) -> dict[str, str]:
 
 
 def is_selection(option: argparse.Namespace, arguments: list[str]) -> bool:
-    """Tell whether a run was told to leave out tests of the files it was given; such a run proves no file whole."""
-    chosen = [getattr(option, name, None) for name in ("keyword", "markexpr", "deselect", "lf", "stepwise", "maxfail")]
+    """Tell whether a run may leave out tests of a file without saying which; such a run proves no file whole."""
+    chosen = [getattr(option, name, None) for name in ("lf", "stepwise", "maxfail")]
     return any(chosen) or any("::" in argument for argument in arguments)
 
 
@@ -43,6 +43,7 @@ class Recorder:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.outcomes: dict[str, dict[str, str]] = {}  # by test file, or snippet for its own run: outcome by name
+        self.left_out: set[str] = set()  # test files of which the run was told to leave out a test
         self.before = self.hashes()  # a file saved while the tests run is not the one that they ran
 
     def hashes(self) -> dict[str, Any]:
@@ -50,17 +51,26 @@ class Recorder:
         library = snippets.read(self.root)
         return {snippet.path: ledger.hashes(self.root, library, snippet) for snippet in library.snippets}
 
+    def place(self, item: pytest.Item) -> str:
+        """Return the test's file, as a path below the course."""
+        return Path(os.path.relpath(item.path, self.root)).as_posix()
+
+    def leave_out(self, item: pytest.Item) -> None:
+        """Remember that a test was left out: its file proves nothing in this run."""
+        self.left_out.add(self.place(item))
+
     def note(self, item: pytest.Item, outcome: str) -> None:
         """Remember how a phase of a test ended: "passed", "skipped" or "failed"."""
         name = getattr(item, "originalname", None) or item.name
-        place = Path(os.path.relpath(item.path, self.root)).as_posix()
-        file, name = item.stash.get(SUBJECT, (place, name.removeprefix("test_")))
+        file, name = item.stash.get(SUBJECT, (self.place(item), name.removeprefix("test_")))
         known = self.outcomes.setdefault(file, {})
         known[name] = max(known.get(name, "passed"), outcome, key=lambda one: RANK[one])
 
     def row(self, library: Library, snippet: Snippet, server_version: str) -> dict[str, Any] | None:
         """Return the row of a snippet, or None where this session did not run it whole."""
         path = snippet.language.test_path(snippet.example)
+        if path in self.left_out:
+            return None
         found = {**self.outcomes.get(path, {}), **self.outcomes.get(snippet.path, {})}
         wanted = {ledger.RUN}
         if (self.root / path).exists():

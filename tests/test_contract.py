@@ -4,6 +4,7 @@ import functools
 import json
 import re
 import shlex
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,17 +25,29 @@ JITTER = 1.25  # two TTLs drawn from ±10 % of one value differ by less than 1.1
 BY_PATH = {snippet.path: snippet for snippet in LIBRARY.snippets}
 
 
+POOL = ThreadPoolExecutor(max_workers=2)  # programs run two at a time: each has a Redis of its own
+
+
 @functools.cache
-def run_once(path: str) -> runner.Ran:
+def start(path: str) -> Future[runner.Ran]:
     """Run a snippet once in this session."""
-    return runner.run_snippet(BY_PATH[path])
+    return POOL.submit(runner.run_snippet, BY_PATH[path])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def start_all(request: pytest.FixtureRequest) -> None:
+    """Start, ahead of their tests, the programs that this session asks for."""
+    asked = " ".join(item.name for item in request.session.items if item.path == request.path)
+    for path, snippet in BY_PATH.items():
+        if f"is_stored[{path}]" in asked and (toolchain.DOTNET or snippet.language.extension != ".cs"):
+            start(path)
 
 
 def ran(snippet: Snippet) -> runner.Ran:
     """Return what a snippet did, if its toolchain is here."""
     if snippet.language.extension == ".cs":
         toolchain.need(".NET 10 SDK")
-    return run_once(snippet.path)
+    return start(snippet.path).result()
 
 
 @pytest.mark.parametrize("path", BY_PATH)

@@ -196,9 +196,7 @@ def test_what_failed_once_is_not_tried_again() -> None:
     assert len(tries) == 1
 
 
-@pytest.mark.parametrize(
-    "line", ["-k naive", "-m slow", "-x", "--lf", "--sw", "--deselect x", f"{NAIVE}::test_naive_id_becomes_sql"]
-)
+@pytest.mark.parametrize("line", ["-x", "--lf", "--sw", f"{NAIVE}::test_naive_id_becomes_sql"])
 def test_a_selection_of_tests_is_seen(line: str, pytestconfig: pytest.Config) -> None:
     def parse(*words: str) -> bool:
         option = pytestconfig._parser.parse_known_args(list(words))
@@ -208,10 +206,13 @@ def test_a_selection_of_tests_is_seen(line: str, pytestconfig: pytest.Config) ->
     assert not parse(NAIVE, "-q")
 
 
-def test_a_selection_of_tests_writes_no_ledger(copy: Path) -> None:
+@pytest.mark.parametrize(
+    ("words", "rows"), [("naive", ["snippets/patterns/cache-aside/naive.py"]), ("naive and not sql", [])]
+)
+def test_a_row_needs_every_test_of_its_file(copy: Path, words: str, rows: list[str]) -> None:
     (copy / ledger.FILE).write_text("{}\n", "utf-8")
-    assert "passed" in pytest_here(NAIVE, "tests/test_contract.py", "-k", "naive", cwd=copy).stdout
-    assert (copy / ledger.FILE).read_text("utf-8") == "{}\n"
+    assert "passed" in pytest_here(NAIVE, "tests/test_contract.py", "-k", words, cwd=copy).stdout
+    assert list(ledger.load(copy)) == rows
 
 
 class TestLedger:

@@ -22,7 +22,6 @@ TOOLS = {
     ".NET 10 SDK": (DOTNET, "https://dot.net, or on Debian and Ubuntu: apt install dotnet-sdk-10.0"),
     "Chromium": (CHROMIUM, "apt install chromium, or set CHROMIUM to the path of a Chrome"),
 }
-missing: dict[str, int] = {}  # tests left out for want of a tool
 
 # No build server may outlive the tests.
 ENVIRONMENT = {
@@ -41,7 +40,6 @@ def need(tool: str) -> None:
     found, how = TOOLS[tool]
     if found:
         return
-    missing[tool] = missing.get(tool, 0) + 1
     if os.environ.get("CI"):
         pytest.fail(f"{tool} is missing, and CI leaves nothing out. Get it: {how}", pytrace=False)
     pytest.skip(f"no {tool}; get it: {how}")
