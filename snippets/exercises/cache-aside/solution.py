@@ -17,8 +17,8 @@ TTL = 3600  # seconds
 MISSING_TTL = 60  # seconds; a missing product may soon exist
 
 
-def product_key(product_id: str) -> str:
-    return f"cache:product:{product_id}"
+def listing_key(product_id: str) -> str:
+    return f"cache:listing:{product_id}"
 
 
 class Products:
@@ -28,14 +28,14 @@ class Products:
 
     # --8<-- [start:read]
     def get(self, product_id: str) -> Product | None:
-        cached = self.cache.get(product_key(product_id))
+        cached = self.cache.get(listing_key(product_id))
         if cached is not None:  # "null" is an answer too
             product: Product | None = json.loads(cached)
             return product
 
         product = self.load(product_id)
         ttl = MISSING_TTL if product is None else TTL
-        self.cache.set(product_key(product_id), json.dumps(product), ex=ttl)
+        self.cache.set(listing_key(product_id), json.dumps(product), ex=ttl)
         return product
 
     def load(self, product_id: str) -> Product | None:
@@ -54,7 +54,7 @@ class Products:
                     SET name = excluded.name, price = excluded.price"""
         with self.db:  # commits, or rolls back and raises
             self.db.execute(upsert, product)
-        self.cache.delete(product_key(product["id"]))  # after the commit
+        self.cache.delete(listing_key(product["id"]))  # after the commit
 
     # --8<-- [end:write]
 
@@ -62,7 +62,7 @@ class Products:
 def main() -> None:
     url = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")
     cache = redis.Redis.from_url(url, decode_responses=True)
-    cache.delete(product_key("1"), product_key("2"))  # left by an earlier run
+    cache.delete(listing_key("1"), listing_key("2"))  # left by an earlier run
     db = sqlite3.connect(":memory:")
     db.execute("CREATE TABLE products (id TEXT PRIMARY KEY, name TEXT, price INTEGER)")
     products = Products(cache, db)
@@ -76,7 +76,7 @@ def main() -> None:
     for _ in range(3):
         products.get("2")
     print("database reads for 3 reads of a missing product:", products.database_reads)
-    minutes = round(cache.ttl(product_key("2")) / 60)
+    minutes = round(cache.ttl(listing_key("2")) / 60)
     print("minutes that a missing product is remembered:", minutes)
 
 

@@ -16,8 +16,8 @@ FIELDS = ("id", "name", "price")  # the price in cents
 TTL = 3600  # seconds
 
 
-def product_key(product_id: str) -> str:
-    return f"cache:product:{product_id}"
+def listing_key(product_id: str) -> str:
+    return f"cache:listing:{product_id}"
 
 
 class Products:
@@ -27,13 +27,13 @@ class Products:
 
     # --8<-- [start:read]
     def get(self, product_id: str) -> Product | None:
-        cached = self.cache.get(product_key(product_id))
+        cached = self.cache.get(listing_key(product_id))
         product: Product | None = json.loads(cached) if cached else None
         if product:
             return product
 
         product = self.load(product_id)
-        self.cache.set(product_key(product_id), json.dumps(product), ex=TTL)
+        self.cache.set(listing_key(product_id), json.dumps(product), ex=TTL)
         return product
 
     def load(self, product_id: str) -> Product | None:
@@ -59,7 +59,7 @@ class Products:
 def main() -> None:
     url = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")
     cache = redis.Redis.from_url(url, decode_responses=True)
-    cache.delete(product_key("1"), product_key("2"))  # left by an earlier run
+    cache.delete(listing_key("1"), listing_key("2"))  # left by an earlier run
     db = sqlite3.connect(":memory:")
     db.execute("CREATE TABLE products (id TEXT PRIMARY KEY, name TEXT, price INTEGER)")
     products = Products(cache, db)
@@ -73,7 +73,7 @@ def main() -> None:
     for _ in range(3):
         products.get("2")
     print("database reads for 3 reads of a missing product:", products.database_reads)
-    minutes = round(cache.ttl(product_key("2")) / 60)
+    minutes = round(cache.ttl(listing_key("2")) / 60)
     print("minutes that a missing product is remembered:", minutes)
 
 

@@ -19,8 +19,8 @@ class Shop:
         self.db.commit()
         self.queries = 0
         self.db.set_trace_callback(self.count)
-        self.key: str = student.product_key("1")
-        self.missing_key: str = student.product_key("2")
+        self.key: str = student.listing_key("1")
+        self.missing_key: str = student.listing_key("2")
         self.products: Any = student.Products(self.cache, self.db)
 
     def count(self, statement: str) -> None:

@@ -7,11 +7,11 @@ import pytest
 from tests import exercise
 
 SOLUTION = (exercise.ROOT / "snippets/exercises/cache-aside/solution.py").read_text("utf-8")
-DELETE = '        self.cache.delete(product_key(product["id"]))  # after the commit\n'
+DELETE = '        self.cache.delete(listing_key(product["id"]))  # after the commit\n'
 ANSWER = "if cached is not None:"
 TTL = "ttl = MISSING_TTL if product is None else TTL"
 WITH = "        with self.db:  # commits, or rolls back and raises\n"
-SET = "        self.cache.set(product_key(product_id), json.dumps(product), ex=ttl)\n"
+SET = "        self.cache.set(listing_key(product_id), json.dumps(product), ex=ttl)\n"
 
 # name: (what stands in place of what, the check that must be red, what it must say)
 HALF = {
@@ -20,13 +20,13 @@ HALF = {
     "deleted before the commit": (WITH, DELETE + WITH, 0, "deletes the key before the database has committed"),
     "deleted inside the transaction": (
         DELETE,
-        '            self.cache.delete(product_key(product["id"]))\n',
+        '            self.cache.delete(listing_key(product["id"]))\n',
         0,
         "deletes the key before the database has committed",
     ),
     "updated in place of deleted": (
         DELETE,
-        '        self.cache.set(product_key(product["id"]), json.dumps(product), ex=TTL)\n',
+        '        self.cache.set(listing_key(product["id"]), json.dumps(product), ex=TTL)\n',
         0,
         "Delete the key instead",
     ),

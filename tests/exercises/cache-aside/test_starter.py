@@ -1,24 +1,11 @@
 """What is wrong with the starter, and that each check says so."""
 
-import sqlite3
 from types import ModuleType
 from typing import Any
-
-import pytest
-import redis
 
 from tests import exercise
 
 CHECKS = exercise.table()["1"].checks
-
-
-@pytest.fixture
-def products(example: ModuleType, redis_url: str) -> Any:
-    db = sqlite3.connect(":memory:")
-    db.execute("CREATE TABLE products (id TEXT PRIMARY KEY, name TEXT, price INTEGER)")
-    db.execute("INSERT INTO products VALUES ('1', 'Mug', 900)")
-    db.commit()
-    return example.Products(redis.Redis.from_url(redis_url, decode_responses=True), db)
 
 
 def test_starter_sells_at_the_old_price(example: ModuleType, products: Any, redis_url: str) -> None:
@@ -38,8 +25,8 @@ def test_starter_asks_the_database_for_a_missing_product_each_time(
 
 def test_starter_hides_a_new_product_for_an_hour(example: ModuleType, products: Any, redis_url: str) -> None:
     products.get("2")
-    assert products.cache.get("cache:product:2") == "null"
-    assert products.cache.ttl("cache:product:2") == 3600
+    assert products.cache.get("cache:listing:2") == "null"
+    assert products.cache.ttl("cache:listing:2") == 3600
     assert "remembered for 60 minutes" in (CHECKS[2](example, redis_url) or "")
 
 
