@@ -7,6 +7,7 @@ import pytest
 
 from publish import ledger, snippets
 from publish.check import check
+from tests.publish.conftest import Write
 
 CODE = "{0} --8<-- [start:read]\na = 1\nb = 2\n{0} --8<-- [end:read]\n"
 SOUND = {
@@ -100,26 +101,23 @@ BAD: dict[str, tuple[str, str | bytes, str]] = {
 
 
 @pytest.fixture
-def course(tmp_path: Path) -> Path:
+def course(write: Write) -> Path:
     """A sound course, and beside it an example that no page shows yet."""
     files = {
         **SOUND,
         "snippets/shop/put.py": '"""Put."""\na = 1\n',
         "tests/shop/test_put.py": "def test_it_skips()\ndef test_it_fails()\n",
     }
-    for path, text in files.items():
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).write_text(text, "utf-8")
-    library = snippets.read(tmp_path)
-    hashes = ledger.hashes(tmp_path, library, library.examples["shop/put"][".py"])
+    root = write(files)
+    library = snippets.read(root)
+    hashes = ledger.hashes(root, library, library.examples["shop/put"][".py"])
     row = {
         "hashes": hashes,
         "versions": {},
         "date": "2026-01-01",
         "outcomes": {"it_fails": "failed", "it_skips": "skipped"},
     }
-    (tmp_path / "ledger.json").write_text(json.dumps({"snippets/shop/put.py": row}), "utf-8")
-    return tmp_path
+    return write({"ledger.json": json.dumps({"snippets/shop/put.py": row})})
 
 
 def test_sound_course_has_no_faults(course: Path) -> None:

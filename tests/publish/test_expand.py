@@ -7,6 +7,7 @@ import pytest
 from publish import ledger
 from publish.expand import Press
 from publish.includes import parse
+from tests.publish.conftest import Prove, Write
 
 CODE = "{0} --8<-- [start:read]\nif a:\n    b = '<2>'\n{0} --8<-- [end:read]\n\n\n{0} end\n"
 FILES = {
@@ -19,18 +20,10 @@ FILES = {
 
 
 @pytest.fixture
-def course(tmp_path: Path) -> Path:
-    for path, text in FILES.items():
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).write_text(text, "utf-8")
-    press = Press(tmp_path)
-    rows = {}
-    for snippet in press.library.snippets:
-        hashes = ledger.hashes(tmp_path, press.library, snippet)
-        outcomes = {"it_reads": "passed", ledger.RUN: "passed"}
-        rows[snippet.path] = {"date": "2026-01-02", "hashes": hashes, "versions": {"Redis": "8"}, "outcomes": outcomes}
-    ledger.save(tmp_path, rows)
-    return tmp_path
+def course(write: Write, prove: Prove) -> Path:
+    root = write(FILES)
+    prove("snippets/shop/get.py", "snippets/shop/get.mjs")
+    return root
 
 
 def test_include_becomes_a_tab_for_each_language(course: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from publish import deck, lesson
+from tests.publish.conftest import Write
 
 PLAN, TITLE, CODE = lesson.PLAN, f"{lesson.SLIDES}/opening/1-title.md", f"{lesson.SLIDES}/patterns/1-read.md"
 SOUND = {
@@ -94,12 +95,9 @@ BAD = {
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
+def root(write: Write) -> Path:
     """A sound lesson."""
-    for path, text in SOUND.items():
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).write_text(text, "utf-8")
-    return tmp_path
+    return write(SOUND)
 
 
 def faults(root: Path) -> list[str]:

@@ -12,6 +12,7 @@ import pytest
 from publish import ledger, library, snippets
 from publish.expand import Press
 from publish.languages import LANGUAGES
+from tests.publish.conftest import Prove, Write
 
 FILES = {
     "docs/shop/carts.md": "# Carts & more\n",
@@ -23,17 +24,10 @@ FILES = {
 
 
 @pytest.fixture
-def course(tmp_path: Path) -> Path:
-    for path, text in FILES.items():
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).write_text(text, "utf-8")
-    press = Press(tmp_path)
-    snippet = press.library.examples["shop/carts/get"][".py"]
-    hashes = ledger.hashes(tmp_path, press.library, snippet)
-    outcomes = {"it_reads": "passed", ledger.RUN: "passed"}
-    row = {"date": "2026-01-02", "hashes": hashes, "versions": {"Redis": "8"}, "outcomes": outcomes}
-    ledger.save(tmp_path, {snippet.path: row})
-    return tmp_path
+def course(write: Write, prove: Prove) -> Path:
+    root = write(FILES)
+    prove("snippets/shop/carts/get.py")
+    return root
 
 
 def made(root: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from bs4 import BeautifulSoup, Tag
 from publish import quiz, render
 from publish.check import check
 from publish.expand import Press
+from tests.publish.conftest import Write
 from tests.test_contract import BY_PATH, ran
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -126,12 +127,9 @@ BAD: dict[str, tuple[str, str, str]] = {
 
 
 @pytest.fixture
-def course(tmp_path: Path) -> Path:
+def course(write: Write) -> Path:
     """A small course with a sound bank."""
-    for path, text in SOUND.items():
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).write_text(text, "utf-8")
-    return tmp_path
+    return write(SOUND)
 
 
 def test_sound_bank_has_no_faults(course: Path) -> None:
