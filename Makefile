@@ -31,8 +31,8 @@ output: setup ## Store again what the programs print
 diagrams: setup ## Render the Mermaid diagrams that have changed
 	@$(PY) -m publish.diagrams
 
-exercise: setup ## Check your solution of an exercise, by its number (N=1)
-	@$(PY) -m tests.exercise $(N)
+exercise: setup ## Check your solution of an exercise, by its number (N=2), in Python or IN=csharp, IN=node
+	@$(PY) -m tests.exercise $(N) $(IN)
 
 handout: site ## Print the handout to build/handout.pdf, which the next build puts on the site
 	@$(PY) -m publish.handout

@@ -2,7 +2,7 @@ import js from "@eslint/js";
 import globals from "globals";
 
 export default [
-  { ignores: ["**/node_modules/", ".venv/", "site/", "build/", "docs/assets/npm/"] },
+  { ignores: ["**/node_modules/", ".venv/", "site/", "build/", "exercises/", "docs/assets/npm/"] },
   js.configs.recommended,
   {
     linterOptions: { reportUnusedDisableDirectives: "error" },

@@ -1,41 +1,54 @@
-"""Check a student's solution: `python -m tests.exercise 1` (make exercise N=1).
+"""Check a student's solution: `python -m tests.exercise 2 csharp` (make exercise N=2 IN=csharp).
 
 The first time it copies the starter to where it can be edited. Then it says in words what is missing, until nothing is.
+An exercise in Python alone is checked through its functions; one in several languages as a program that is run.
 """
 
 import importlib.util
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import yaml
 
 from publish import snippets
+from publish.snippets import Snippet
+from tests import toolchain
+from tests.program import TOOLBOXES, Program, ProgramError
 from tests.servers import Server
-from tests.toolchain import run
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = ROOT / "docs" / "_course" / "exercises.yml"
-LIMIT = 10.0  # seconds for all checks together
+LIMIT = 10.0  # seconds for all checks together, where they call the student's functions
 
-Check = Callable[[ModuleType, str], str | None]
+TASKS = {"complete": "Complete", "repair": "Mend", "write": "Write"}  # what the student does, by the kind of exercise
+Check = Callable[[Any, str], str | None]  # the student's module or program, and an empty Redis
 
 
 class Exercise(NamedTuple):
     """A row of the table."""
 
     number: int
+    kind: str  # one of TASKS
     folder: str  # below snippets/ and tests/
     page: str
     minutes: int
+    where: str
 
     @property
-    def file(self) -> str:
+    def starters(self) -> dict[str, Snippet]:
+        """What the student starts from, by language."""
+        found = snippets.read(ROOT).examples[f"{self.folder}/starter"]
+        return {TOOLBOXES[extension].name: snippet for extension, snippet in found.items()}
+
+    def file(self, language: str = "python") -> str:
         """Where the student works, below the repository."""
-        return f"exercises/{self.number}-{self.folder.rpartition('/')[2]}.py"
+        extension = self.starters[language].language.extension
+        return f"exercises/{self.number}-{self.folder.rpartition('/')[2]}{extension}"
 
     @property
     def checks(self) -> list[Check]:
@@ -60,20 +73,16 @@ def load(path: Path) -> ModuleType:
     return module
 
 
-def check_all(exercise: Exercise, path: Path, url: str) -> int:
-    """Run the checks on the file at `path`, a line or two for each.
-
-    Return 0 if all are fulfilled, else 1; 2 if none could run.
-    """
-    try:
-        student = load(path)
-    except (Exception, SystemExit) as error:
-        print(f"{exercise.file} cannot be loaded: it stops with {words(error, path)}")
-        return 2
+def check_all(checks: list[Check], student: Any, path: Path, url: str) -> int:
+    """Run the checks on a student's module or program, a line or two for each. Return 0 if all are fulfilled, or 1."""
     failed = 0
-    for check in exercise.checks:
+    for check in checks:
         try:
             missing = check(student, url)
+        except ProgramError as error:
+            missing = str(error)
+        except NotImplementedError as error:
+            missing = f"`{traceback.extract_tb(error.__traceback__)[-1].name}` is not written yet."
         except (Exception, SystemExit) as error:
             missing = f"Your program stops with {words(error, path)}"
         print(f"{'✗' if missing else '✓'} {check.__name__.replace('_', ' ')}", flush=True)
@@ -89,41 +98,74 @@ def words(error: BaseException, path: Path) -> str:
     return f"{type(error).__name__}: {error}" + (f", at line {lines[-1]}." if lines else ".")
 
 
+def check_module(exercise: Exercise, path: Path, url: str) -> int:
+    """Import the file at `path` and check it. Return 0 if it is solved, 1 if not, 2 if it cannot be loaded."""
+    try:
+        student = load(path)
+    except (Exception, SystemExit) as error:
+        print(f"{exercise.file()} cannot be loaded: it stops with {words(error, path)}")
+        return 2
+    return check_all(exercise.checks, student, path, url)
+
+
+def check_in_process(exercise: Exercise, path: Path, url: str) -> int:
+    """Do the same in a process of its own, which can be stopped."""
+    command = [sys.executable, "-m", "tests.exercise", "--check", str(exercise.number), str(path), url]
+    try:
+        result = toolchain.run(command, ROOT, LIMIT)
+    except TimeoutError:
+        sys.exit(f"{exercise.file()} still ran after {LIMIT:g} s and was stopped; look for a loop that does not end.")
+    print(result.stderr + result.stdout, end="", flush=True)
+    return result.returncode
+
+
+def choose(arguments: list[str]) -> tuple[Exercise, str]:
+    """Return the exercise and the language that a student named. Leaves in a sentence where there is no such thing."""
+    exercises = table()
+    number, language = (*arguments, "", "")[:2]
+    if number not in exercises or len(arguments) > 2:
+        given = " ".join(arguments)
+        sys.exit(f"{f'There is no exercise {given}' if given else 'Say which exercise'}; there is "
+                 f"{', '.join(exercises)}: make exercise N={next(iter(exercises))}")  # fmt: skip
+    exercise, language = exercises[number], language or "python"
+    if language not in exercise.starters:
+        sys.exit(f"Exercise {number} is not in {language}, but in {', '.join(exercise.starters)}: "
+                 f"make exercise N={number} IN={next(iter(exercise.starters))}")  # fmt: skip
+    if language == "csharp" and not toolchain.DOTNET:
+        sys.exit(f"C# needs the .NET 10 SDK, and there is no dotnet here. Get it: {toolchain.TOOLS['.NET 10 SDK'][1]}.")
+    return exercise, language
+
+
 def main(arguments: list[str], home: Path = ROOT) -> None:
     """Run one exercise for the student who works below `home`. Leaves with exit code 1 until it is solved."""
-    exercises = table()
-    if len(arguments) != 1 or arguments[0] not in exercises:
-        known = ", ".join(exercises)
-        given = " ".join(arguments)
-        sys.exit(f"{f'There is no exercise {given}' if given else 'Say which exercise'}; there is {known}: "
-                 f"make exercise N={next(iter(exercises))}")  # fmt: skip
-    exercise = exercises[arguments[0]]
-    path = home / exercise.file
+    exercise, language = choose(arguments)
+    file = exercise.file(language)
+    path = home / file
     if not path.exists():
         path.parent.mkdir(exist_ok=True)
-        path.write_text(snippets.read(ROOT).examples[f"{exercise.folder}/starter"][".py"].whole, "utf-8")
-        print(f"Your file is {exercise.file}. Mend it there, then run this command again.\n")
-    try:
-        compile(path.read_text("utf-8"), str(path), "exec")
-    except (SyntaxError, UnicodeDecodeError) as error:
-        at = f" at line {error.lineno}" if isinstance(error, SyntaxError) else ""
-        sys.exit(f"{exercise.file} is not yet Python: {getattr(error, 'msg', error)}{at}.")
-    server = Server()
-    try:
-        command = [sys.executable, "-m", "tests.exercise", "--check", arguments[0], str(path), server.url]
-        result = run(command, ROOT, LIMIT)
-    except TimeoutError:
-        sys.exit(f"{exercise.file} still ran after {LIMIT:g} s and was stopped; look for a loop that does not end.")
-    finally:
-        server.stop()
-    print(result.stderr + result.stdout, end="", flush=True)
-    if result.returncode:
-        sys.exit(f"\nNot yet. The page has hints: docs/{exercise.page}" if result.returncode == 1 else 1)
+        path.write_text(exercise.starters[language].whole, "utf-8")
+        print(f"Your file is {file}. {TASKS[exercise.kind]} it there, then run this command again.\n", flush=True)
+    with tempfile.TemporaryDirectory(prefix="exercise-") as folder:
+        program = Program(path, folder)
+        try:
+            program.compile()
+        except (ProgramError, TimeoutError) as error:
+            sys.exit(f"{file} {error}")
+        server = Server()
+        try:
+            if len(exercise.starters) == 1:
+                code = check_in_process(exercise, path, server.url)
+            else:
+                code = check_all(exercise.checks, program, path, server.url)
+        finally:
+            server.stop()
+    if code:
+        sys.exit(f"\nNot yet. The page has hints: docs/{exercise.page}" if code == 1 else 1)
     print(f"\nSolved. Well done! Compare with the solution on the page: docs/{exercise.page}")
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--check"]:  # in a process of its own, which can be stopped
+    if sys.argv[1:2] == ["--check"]:
         number, file, address = sys.argv[2:]
-        sys.exit(check_all(table()[number], Path(file), address))
+        sys.exit(check_module(table()[number], Path(file), address))
     main([argument for argument in sys.argv[1:] if argument])

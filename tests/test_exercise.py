@@ -1,10 +1,15 @@
 """`make exercise` from the student's side: what it says, at each step and at each mistake."""
 
+import re
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests import exercise
+from publish import snippets
+from tests import exercise, program, toolchain
 
 SOLUTION = (exercise.ROOT / "snippets/exercises/cache-aside/solution.py").read_text("utf-8")
 
@@ -64,12 +69,14 @@ def test_solution_is_congratulated_and_led_to_the_page(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["7"], "There is no exercise 7; there is 1: make exercise N=1\n"),
-        (["one"], "There is no exercise one; there is 1: make exercise N=1\n"),
-        ([], "Say which exercise; there is 1: make exercise N=1\n"),
+        (["7"], "There is no exercise 7; there is 1, 2, 3: make exercise N=1\n"),
+        (["one"], "There is no exercise one; there is 1, 2, 3: make exercise N=1\n"),
+        ([], "Say which exercise; there is 1, 2, 3: make exercise N=1\n"),
+        (["1", "csharp"], "Exercise 1 is not in csharp, but in python: make exercise N=1 IN=python\n"),
+        (["2", "java"], "Exercise 2 is not in java, but in python, csharp, node: make exercise N=2 IN=python\n"),
     ],
 )
-def test_wrong_number_is_one_sentence(
+def test_wrong_number_or_language_is_one_sentence(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], arguments: list[str], said: str
 ) -> None:
     assert say(tmp_path, capfd, *arguments) == (1, said)
@@ -121,17 +128,148 @@ def test_program_that_stops_in_a_check_is_named_with_its_line(
     assert "Traceback" not in output
 
 
-def test_limit_is_ten_seconds() -> None:
+def test_limits_are_those_that_the_student_is_told() -> None:
     assert exercise.LIMIT == 10
+    assert program.LIMIT == 5
+
+
+# A program in several languages
+
+STEMS = {"python": ".py", "csharp": ".cs", "node": ".mjs"}
+EXAMPLES = snippets.read(exercise.ROOT).examples
+
+
+@pytest.fixture
+def write(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[..., str]:
+    """A function: write a student's file from a solution, with one text replaced; returns its name."""
+    (tmp_path / "exercises").mkdir()
+    (tmp_path / "node_modules").symlink_to(exercise.ROOT / "node_modules")
+
+    def into(language: str, old: str = "", new: str = "") -> str:
+        if language == "csharp":
+            toolchain.need(".NET 10 SDK")
+        text = EXAMPLES["exercises/load-once/solution"][STEMS[language]].whole
+        assert old in text
+        name = f"exercises/2-load-once{STEMS[language]}"
+        (tmp_path / name).write_text(text.replace(old, new, 1) if old else text, "utf-8")
+        return name
+
+    return into
+
+
+@pytest.mark.parametrize("language", STEMS)
+def test_starter_comes_in_the_language_that_was_asked_for(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, language: str
+) -> None:
+    monkeypatch.setattr(program.Program, "compile", lambda _: sys.exit("enough"))
+    monkeypatch.setattr(toolchain, "DOTNET", "dotnet")
+    name = f"exercises/2-load-once{STEMS[language]}"
+    _, output = say(tmp_path, capfd, "2", language)
+    assert output == f"Your file is {name}. Complete it there, then run this command again.\n\nenough\n"
+    assert "TODO 3" in (tmp_path / name).read_text("utf-8")
+
+
+@pytest.mark.parametrize("language", STEMS)
+def test_program_in_each_language_is_checked(
+    tmp_path: Path, write: Callable[..., str], capfd: pytest.CaptureFixture[str], language: str
+) -> None:
+    write(language)
+    code, output = say(tmp_path, capfd, "2", language)
+    assert code == 0, output
+    assert output.count("✓ ") == 3
+    assert "Solved. Well done! Compare with the solution on the page: docs/exercises/load-once.md" in output
+
+
+@pytest.mark.parametrize(
+    ("language", "old", "new", "said"),
+    [
+        ("python", "import os\n", "import os (\n", "is not yet Python: invalid syntax at line 6."),
+        ("csharp", "using StackExchange.Redis;", "using StackExchange.Redis", "is not yet C#: ; expected at line 5."),
+        ("node", "export const TTL = 60;", "export const TTL = ;",
+         "is not yet JavaScript: Unexpected token ';' at line 9."),
+    ],
+)  # fmt: skip
+def test_program_that_does_not_compile_is_named_with_its_line(
+    tmp_path: Path, write: Callable[..., str], capfd: pytest.CaptureFixture[str],
+    language: str, old: str, new: str, said: str
+) -> None:  # fmt: skip
+    name = write(language, old, new)
+    assert say(tmp_path, capfd, "2", language) == (1, f"{name} {said}\n")
+
+
+@pytest.mark.parametrize(
+    ("language", "old", "new", "said"),
+    [
+        ("python", "    token = secrets", "    raise KeyError(category)\n        token = secrets", "KeyError: 'books'"),
+        ("csharp", "var (key", 'throw new InvalidOperationException("gone"); var (key',
+         "System.InvalidOperationException: gone"),
+        ("node", "const token", 'throw new TypeError("gone"); const token', "TypeError: gone"),
+    ],
+)  # fmt: skip
+def test_program_that_crashes_is_named_with_its_line(
+    tmp_path: Path, write: Callable[..., str], capfd: pytest.CaptureFixture[str],
+    language: str, old: str, new: str, said: str
+) -> None:  # fmt: skip
+    lines = (tmp_path / write(language, old, new)).read_text("utf-8").splitlines()
+    line = next(number for number, text in enumerate(lines, 1) if "raise KeyError" in text or "throw new" in text)
+    code, output = say(tmp_path, capfd, "2", language)
+    assert code == 1
+    assert output.count(f"  Your program stops with {said}, at line {line}.") == 3, output
+
+
+@pytest.mark.parametrize("language", STEMS)
+def test_program_that_hangs_is_stopped(
+    tmp_path: Path, write: Callable[..., str], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+    language: str
+) -> None:  # fmt: skip
+    monkeypatch.setattr(program, "LIMIT", 1.5)
+    loops = {
+        "python": ("    token = secrets", "    while True:\n            pass\n        token = secrets"),
+        "csharp": ("var (key", 'while (category != "") { } var (key'),
+        "node": ("const token", "for (;;); const token"),
+    }
+    write(language, *loops[language])
+    started = time.monotonic()
+    code, output = say(tmp_path, capfd, "2", language)
+    assert code == 1
+    assert output.count("  Your program still ran after 1.5 s and was stopped.") == 3, output
+    assert time.monotonic() - started < 60
+
+
+def test_without_dotnet_it_says_so_in_one_sentence(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(toolchain, "DOTNET", None)
+    code, output = say(tmp_path, capfd, "2", "csharp")
+    assert code == 1
+    assert output.startswith("C# needs the .NET 10 SDK, and there is no dotnet here. Get it: https://dot.net")
+    assert output.count("\n") == 1
+    assert not (tmp_path / "exercises").exists()
+
+
+# All exercises
+
+
+def test_there_is_one_of_each_kind() -> None:
+    assert sorted(one.kind for one in exercise.table().values()) == sorted(exercise.TASKS)
 
 
 def test_every_exercise_has_all_its_parts() -> None:
     exercises = exercise.table()
     folders = {file.parent for file in (exercise.ROOT / "snippets" / "exercises").rglob("starter.*")}
     assert {exercise.ROOT / "snippets" / one.folder for one in exercises.values()} == folders
+    index = (exercise.ROOT / "docs/exercises/index.md").read_text("utf-8")
     for one in exercises.values():
         page = (exercise.ROOT / "docs" / one.page).read_text("utf-8")
-        assert f"make exercise N={one.number}" in page
-        assert one.file in page
-        assert f"{one.minutes} minutes" in page
+        for language in one.starters:
+            assert f"make exercise N={one.number}{'' if language == 'python' else f' IN={language}'}`" in page
+            assert one.file(language) in page
+        assert f"{one.minutes} minutes** {'in a classroom' if one.where == 'classroom' else 'of homework'}" in page
+        labels = ", ".join(snippet.language.label for snippet in one.starters.values())
+        title = re.search(r"^# (.+)$", page, re.MULTILINE)
+        row = (
+            f"| {one.number} | [{title and title[1]}]({Path(one.page).name}) | {one.kind} | {one.minutes} | {labels} |"
+        )
+        assert row in index
+        assert EXAMPLES[f"{one.folder}/solution"].keys() == EXAMPLES[f"{one.folder}/starter"].keys()
         assert len(one.checks) >= 1

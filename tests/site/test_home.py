@@ -12,7 +12,7 @@ from tests.site.conftest import Open
 ROOT = Path(__file__).resolve().parent.parent.parent
 PLAN, _ = lesson.load(ROOT)
 DOORS = {
-    "Learn": ["patterns/cache-aside", "quiz/index", "exercises/cache-aside", "handout/index"],
+    "Learn": ["patterns/cache-aside", "quiz/index", "exercises/index", "handout/index"],
     "Teach": ["present/index", "teach/index"],
     "Copy": ["snippets/index"],
 }

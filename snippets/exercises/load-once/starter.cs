@@ -1,0 +1,92 @@
+#:package StackExchange.Redis@3.4.35
+#:property PublishAot=false
+// Exercise: a lock that lets one caller load for all. Three gaps are marked TODO; complete them.
+
+using StackExchange.Redis;
+
+static class Starter
+{
+    static readonly TimeSpan Ttl = TimeSpan.FromMinutes(1);
+    static readonly TimeSpan LockFor = TimeSpan.FromSeconds(2); // longer than the query; a dead caller's lock expires
+    static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50); // between two looks of a caller that waits
+
+    public static string CacheKey(string category) => $"cache:bestsellers:{category}";
+    public static string LockKey(string category) => $"lock:bestsellers:{category}";
+
+    public sealed class Bestsellers(IDatabase cache, Func<string, Task<string>> query)
+    {
+        int loads;
+
+        public int DatabaseLoads => loads;
+
+        // --8<-- [start:get]
+        public async Task<string> GetAsync(string category)
+        {
+            var cached = await cache.StringGetAsync(CacheKey(category));
+            if (!cached.IsNull) return cached!;
+
+            var (key, token) = (LockKey(category), Guid.NewGuid().ToString());
+            if (!await cache.StringSetAsync(key, token, LockFor, When.NotExists))
+            {
+                // TODO 1: Another caller is loading. Wait for what it stores.
+                // If it has died, its lock expires, and it is your turn.
+                return await LoadAsync(category);
+            }
+            try
+            {
+                // TODO 2: The list may have come between your look into the cache
+                // and your lock. Do not load it a second time.
+                return await LoadAsync(category);
+            }
+            finally
+            {
+                // TODO 3: Your lock may have expired, and be another caller's now.
+                // Delete it only if it still holds your token, in one step.
+                await cache.KeyDeleteAsync(key);
+            }
+        }
+        // --8<-- [end:get]
+
+        async Task<string> LoadAsync(string category)
+        {
+            Interlocked.Increment(ref loads);
+            var value = await query(category);
+            await cache.StringSetAsync(CacheKey(category), value, Ttl);
+            return value;
+        }
+    }
+
+    // Stands for a query over all orders, which takes its time.
+    static async Task<string> Report(string category)
+    {
+        await Task.Delay(500);
+        return $"the best of {category}";
+    }
+
+    static async Task Main(string[] categories)
+    {
+        var url = new Uri(Environment.GetEnvironmentVariable("REDIS_URL") ?? "redis://127.0.0.1:6379");
+        await using var redis = await ConnectionMultiplexer.ConnectAsync($"{url.Host}:{url.Port}");
+        var cache = redis.GetDatabase();
+        var shop = new Bestsellers(cache, Report);
+        foreach (var category in categories) // a single caller, as the checks start it
+            Console.WriteLine($"{category}: {await shop.GetAsync(category)}, database loads: {shop.DatabaseLoads}");
+        if (categories.Length > 0) return;
+
+        foreach (var category in new[] { "books", "games" }) // left by an earlier run
+            await cache.KeyDeleteAsync([CacheKey(category), LockKey(category)]);
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => shop.GetAsync("books")));
+        Console.WriteLine($"database loads for 8 callers at once: {shop.DatabaseLoads}");
+
+        async Task<string> SlowReport(string category)
+        {
+            // so slow that its caller's lock expires, and another caller takes the lock
+            await cache.StringSetAsync(LockKey(category), "another caller", LockFor);
+            return await Report(category);
+        }
+        await new Bestsellers(cache, SlowReport).GetAsync("games");
+        var kept = await cache.KeyExistsAsync(LockKey("games"));
+        Console.WriteLine($"lock of another caller: {(kept ? "kept" : "deleted")}");
+        await cache.KeyDeleteAsync(LockKey("games"));
+    }
+}
