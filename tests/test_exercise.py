@@ -266,10 +266,9 @@ def test_every_exercise_has_all_its_parts() -> None:
             assert one.file(language) in page
         assert f"{one.minutes} minutes** {'in a classroom' if one.where == 'classroom' else 'of homework'}" in page
         labels = ", ".join(snippet.language.label for snippet in one.starters.values())
-        title = re.search(r"^# (.+)$", page, re.MULTILINE)
-        row = (
-            f"| {one.number} | [{title and title[1]}]({Path(one.page).name}) | {one.kind} | {one.minutes} | {labels} |"
-        )
+        title = re.search(r"^# Exercise (\d: .+)$", page, re.MULTILINE)
+        assert title
+        row = f"| [{title[1]}]({Path(one.page).name}) | {one.kind}, {one.minutes} minutes | {labels} |"
         assert row in index
         assert EXAMPLES[f"{one.folder}/solution"].keys() == EXAMPLES[f"{one.folder}/starter"].keys()
         assert len(one.checks) >= 1

@@ -36,10 +36,10 @@ export class Bestsellers {
       const cached = await this.cache.get(cacheKey(category));
       if (cached !== null) return cached;
       if (await this.cache.set(lockKey(category), token, "PX", LOCK_MS, "NX")) break;
-      await sleep(PAUSE); // another caller loads; or it died, and its lock expires
+      await sleep(PAUSE); // another loads; or its lock will expire
     }
     try {
-      const cached = await this.cache.get(cacheKey(category)); // come meanwhile?
+      const cached = await this.cache.get(cacheKey(category)); // again
       return cached === null ? await this.load(category) : cached;
     } finally {
       await this.cache.eval(RELEASE, 1, lockKey(category), token);

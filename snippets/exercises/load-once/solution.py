@@ -51,10 +51,10 @@ class Bestsellers:
                 return cached
             if self.cache.set(lock_key(category), token, nx=True, px=LOCK_MS):
                 break
-            time.sleep(PAUSE)  # another caller loads; or it died, and its lock expires
+            time.sleep(PAUSE)  # another loads; or its lock will expire
 
         try:
-            cached = self.cache.get(cache_key(category))  # it may have come meanwhile
+            cached = self.cache.get(cache_key(category))  # again
             return self.load(category) if cached is None else cached
         finally:
             self.cache.eval(RELEASE, 1, lock_key(category), token)

@@ -22,7 +22,7 @@ def product_key(product_id: str) -> str:
 
 
 # --8<-- [start:script]
-# KEYS[1]: the product. ARGV: version, TTL, and the data unless it is deleted.
+# ARGV: version, TTL, and the data unless the product is deleted
 OFFER = """
 local known = redis.call('HGET', KEYS[1], 'version')
 if known and tonumber(known) >= tonumber(ARGV[1]) then return 0 end

@@ -17,8 +17,8 @@ from tests.servers import Server
 EXAMPLES = snippets.read(exercise.ROOT).examples
 LANGUAGES = [".py", ".cs", ".mjs"]
 CHECKS = exercise.table()["2"].checks
-WAIT = "            time.sleep(PAUSE)  # another caller loads; or it died, and its lock expires\n"
-LOOK = "            cached = self.cache.get(cache_key(category))  # it may have come meanwhile\n"
+WAIT = "            time.sleep(PAUSE)  # another loads; or its lock will expire\n"
+LOOK = "            cached = self.cache.get(cache_key(category))  # again\n"
 RELEASE = "            self.cache.eval(RELEASE, 1, lock_key(category), token)\n"
 TWO_STEPS = """\
             if self.cache.get(lock_key(category)) == token:
