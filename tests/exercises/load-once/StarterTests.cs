@@ -24,6 +24,7 @@ public sealed class StarterTests : IAsyncLifetime
         await cache.StringSetAsync(LockKey("books"), "theirs", TimeSpan.FromSeconds(10));
         Assert.Equal("ours", await shop.GetAsync("books"));
         Assert.Equal(1, shop.DatabaseLoads);
+        Assert.Equal("theirs", await cache.StringGetAsync(LockKey("books"))); // it did not wait for that to expire
     }
 
     [Fact(DisplayName = "starter_loads_again_when_it_gets_the_lock_late")]

@@ -19,6 +19,7 @@ test("starter_loads_though_the_lock_is_taken", async (t) => {
   await shop.cache.set("lock:bestsellers:books", "theirs", "PX", 10_000);
   assert.equal(await shop.get("books"), "ours");
   assert.equal(shop.databaseLoads, 1);
+  assert.equal(await shop.cache.get("lock:bestsellers:books"), "theirs"); // it did not wait for that to expire
 });
 
 test("starter_loads_again_when_it_gets_the_lock_late", async (t) => {

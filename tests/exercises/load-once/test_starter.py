@@ -11,6 +11,7 @@ def test_starter_loads_though_the_lock_is_taken(shop: Any, cache: redis.Redis) -
     cache.set("lock:bestsellers:books", "theirs", px=10_000)
     assert shop.get("books") == "ours"
     assert shop.database_loads == 1
+    assert cache.get("lock:bestsellers:books") == "theirs"  # it did not wait for that to expire
 
 
 def test_starter_loads_again_when_it_gets_the_lock_late(shop: Any, overtake: Callable[[], None]) -> None:
