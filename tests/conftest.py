@@ -10,6 +10,7 @@ import time
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 import redis
@@ -74,7 +75,11 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the examples first, then what checks the press, and what needs the built site last."""
     last = [ROOT / "tests" / "publish", ROOT / "tests" / "site"]
+    for item in items:
+        if group := foreign.group(item):
+            item.add_marker(pytest.mark.xdist_group(group))
     items.sort(key=lambda item: next((i for i, folder in enumerate(last, 1) if folder in item.path.parents), 0))
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)  # the long ones first
 
 
 def pytest_deselected(items: list[pytest.Item]) -> None:
@@ -85,10 +90,16 @@ def pytest_deselected(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Keep each outcome for the ledger."""
+    """Say on each outcome whose it is, for the ledger: what one process saw, another may write down."""
     report = yield
-    recorder.note(item, report.outcome)
+    report.user_properties.append(("subject", recorder.subject(item)))
     return report
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Keep each outcome for the ledger."""
+    subject: Any = dict(report.user_properties)["subject"]
+    recorder.note(*subject, report.outcome)
 
 
 changed: list[str] | None = None
@@ -97,10 +108,10 @@ changed: list[str] | None = None
 def write_ledger(config: pytest.Config) -> list[str]:
     """Write the ledger once: after a run on our wheel's Redis that left out no test of the files it was given."""
     global changed
-    if changed is None:
+    if changed is None and not hasattr(config, "workerinput"):
         counts = server.origin.endswith("the wheel") and not record.is_selection(config.option, config.args)
         changed = recorder.write(server.version) if counts else []
-    return changed
+    return changed or []
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

@@ -150,6 +150,15 @@ class CSharpFile(ForeignFile):
         return dotnet_results(frozenset(file.path.stem for file in files)).get(self.path.stem, {})
 
 
+def group(item: pytest.Item) -> str:
+    """Return what a test shares with others, which must then run in one process: a build, a run, a cache of runs."""
+    if isinstance(item.parent, CSharpFile) or item.name == "test_lint[dotnet format]":
+        return "C#"
+    if isinstance(item.parent, NodeFile):
+        return str(item.path)
+    return "programs" if "test_contract" in item.module.__name__ or "BY_PATH" in vars(item.module) else ""  # type: ignore[attr-defined]
+
+
 def collect_file(path: Path, parent: pytest.Collector) -> ForeignFile | None:
     """Return a collector for a test file in another language, None for any other file."""
     if path.name.endswith(".test.mjs"):

@@ -33,7 +33,10 @@ def clients(snippet: Snippet) -> dict[str, str]:
 
 def is_selection(option: argparse.Namespace, arguments: list[str]) -> bool:
     """Tell whether a run may leave out tests of a file without saying which; such a run proves no file whole."""
-    chosen = [getattr(option, name, None) for name in ("lf", "stepwise", "maxfail")]
+    names = ["lf", "stepwise", "maxfail"]
+    if getattr(option, "numprocesses", None):  # then it is other processes that leave tests out
+        names += ["keyword", "markexpr", "deselect"]
+    chosen = [getattr(option, name, None) for name in names]
     return any(chosen) or any("::" in argument for argument in arguments)
 
 
@@ -59,10 +62,13 @@ class Recorder:
         """Remember that a test was left out: its file proves nothing in this run."""
         self.left_out.add(self.place(item))
 
-    def note(self, item: pytest.Item, outcome: str) -> None:
-        """Remember how a phase of a test ended: "passed", "skipped" or "failed"."""
+    def subject(self, item: pytest.Item) -> tuple[str, str]:
+        """Return what a test speaks for: a test file, or a snippet for its own run, and the name there."""
         name = getattr(item, "originalname", None) or item.name
-        file, name = item.stash.get(SUBJECT, (self.place(item), name.removeprefix("test_")))
+        return item.stash.get(SUBJECT, (self.place(item), name.removeprefix("test_")))
+
+    def note(self, file: str, name: str, outcome: str) -> None:
+        """Remember how a phase of a test ended: "passed", "skipped" or "failed"."""
         known = self.outcomes.setdefault(file, {})
         known[name] = max(known.get(name, "passed"), outcome, key=lambda one: RANK[one])
 

@@ -1,0 +1,39 @@
+"""CONTRIBUTING followed to the letter. Among the tests of the site, because it builds one from the ledger."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from publish.blocks import split
+from tests.toolchain import DOTNET
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def test_contributing_followed_to_the_letter(copy: Path) -> None:
+    """What it calls for is done, and nothing else: no file of publish/ is touched."""
+    for block in split((ROOT / "CONTRIBUTING.md").read_text("utf-8")):
+        title = re.search(r'title="(.+)"', block.info)
+        if title:
+            text = "\n".join(block.text.split("\n")[1:-1]) + "\n"
+            with (copy / title[1]).open("a", encoding="utf-8") as file:
+                file.write(text if not title[1].endswith(".md") else "\n" + text)
+
+    def run(*arguments: str) -> str:
+        command = [sys.executable, "-m", *arguments]
+        environment = {**os.environ, "CI": ""}  # here the ledger is to be written
+        result = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, timeout=240)
+        assert result.returncode == 0, result.stdout + result.stderr
+        return result.stdout
+
+    assert "snippets/patterns/cache-aside/expiry.out: stored from Python" in run("tests.runner")
+    tests = ["tests/patterns/cache-aside", "tests/test_contract.py", "-k", "expiry"]
+    run("pytest", "-q", "-p", "no:cacheprovider", *tests)
+    if DOTNET:
+        run("publish.site", "build")
+        page = (copy / "site" / "patterns" / "cache-aside.html").read_text("utf-8")
+        assert page.count("cache-aside/expiry.") >= 3
+        assert "A plain SET takes the expiry" in page
+        assert "Not run here" not in page
