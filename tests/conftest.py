@@ -16,7 +16,7 @@ import pytest
 import redis
 
 from tests import foreign, record, toolchain
-from tests.servers import Server, redis_server_binary
+from tests.servers import Cluster, Server, redis_server_binary, shared_cluster
 
 ROOT = Path(__file__).resolve().parent.parent
 SNIPPETS = ROOT / "snippets"
@@ -160,6 +160,14 @@ def own_server() -> Iterator[Server]:
     own = Server()
     yield own
     own.stop()
+
+
+@pytest.fixture
+def cluster() -> Cluster:
+    """A cluster of two shards with nothing in it."""
+    cluster = shared_cluster()
+    cluster.flush()
+    return cluster
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from typing import TypeVar
 import pytest
 
 from publish import proofs
-from tests.servers import redis_server_binary
+from tests.servers import redis_server_binary, shared_cluster
 from tests.toolchain import NODE, need, run
 
 T = TypeVar("T")
@@ -46,6 +46,13 @@ def once(function: Callable[..., T]) -> Callable[..., T]:
 def add(results: Results, name: str, said: str) -> None:
     """Note a test's result; a second one of the same name is a failure, whichever way they ended."""
     results[name] = f"two tests are called {name}; rename one" if name in results else said
+
+
+def environment(*paths: Path) -> dict[str, str]:
+    """Return what these test files may ask for. A cluster is started only for a file that names it."""
+    named = any("REDIS_CLUSTER_URL" in path.read_text("utf-8") for path in paths)
+    cluster = {"REDIS_CLUSTER_URL": shared_cluster().url} if named else {}
+    return {"REDIS_URL": redis_url, "REDIS_SERVER": redis_server_binary(), **cluster}
 
 
 class ForeignFile(pytest.File):
@@ -95,7 +102,7 @@ class ForeignTest(pytest.Item):
 def node_results(path: Path) -> Results:
     """Run a file of node:test tests. Raises RuntimeError where it could not run at all."""
     command = [NODE, "--test", "--test-reporter=junit", str(path)]
-    result = run(command, ROOT, LIMIT, REDIS_URL=redis_url, REDIS_SERVER=redis_server_binary())
+    result = run(command, ROOT, LIMIT, **environment(path))
     try:
         cases = list(ElementTree.fromstring(result.stdout).iter("testcase"))
     except ElementTree.ParseError:
@@ -113,7 +120,7 @@ def dotnet_results(classes: frozenset[str]) -> dict[str, Results]:
         command = ["dotnet", "test", "tests/csharp/Tests/Tests.csproj", "--nologo"]
         command += ["--filter", "|".join(f"FullyQualifiedName~{name}." for name in sorted(classes))]
         command += ["--logger", "trx;LogFileName=t.trx", "--results-directory", folder]
-        result = run(command, ROOT, LIMIT, REDIS_URL=redis_url, REDIS_SERVER=redis_server_binary())
+        result = run(command, ROOT, LIMIT, **environment(*(ROOT / "tests").rglob("*Tests.cs")))
         report = Path(folder, "t.trx")
         if not report.exists():
             raise RuntimeError(f"dotnet test gave no report:\n{result.stdout}\n{result.stderr}")

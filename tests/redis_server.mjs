@@ -19,6 +19,16 @@ export async function flushed() {
   return process.env.REDIS_URL;
 }
 
+/** The shards of the cluster at this URL, with nothing in them; each a client, closed when the test ends. */
+export async function flushedShards(t, url) {
+  const cluster = new Redis.Cluster([url]);
+  await once(cluster, "ready");
+  const shards = cluster.nodes("master");
+  t.after(() => cluster.disconnect());
+  await Promise.all(shards.map((shard) => shard.flushall()));
+  return shards;
+}
+
 /** Start a private redis-server without persistence, on 127.0.0.1 only; wait until it answers. */
 export async function startServer() {
   const probe = createServer().listen(0, "127.0.0.1");

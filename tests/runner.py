@@ -1,4 +1,5 @@
-"""Run a snippet as a reader would: the whole file, alone in an empty folder, on a private flushed Redis.
+"""Run a snippet as a reader would: the whole file, alone in an empty folder, on a private flushed Redis
+(and, if it names one, a flushed cluster).
 
 `python -m tests.runner` (make output) stores what the programs print.
 """
@@ -15,7 +16,7 @@ import redis
 from publish import snippets
 from publish.languages import OUTPUT
 from publish.snippets import Snippet
-from tests.servers import Server
+from tests.servers import Server, shared_cluster
 from tests.toolchain import DOTNET, PROGRAMS, run
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,18 +41,23 @@ class Ran(NamedTuple):
 def run_snippet(snippet: Snippet) -> Ran:
     """Run a snippet's main. Raises RuntimeError if it fails, TimeoutError after 30 s; both name the file."""
     server = Server()
+    shards, environment = [server], {"REDIS_URL": server.url}
+    if "REDIS_CLUSTER_URL" in snippet.text:
+        cluster = shared_cluster()
+        cluster.flush()
+        shards, environment["REDIS_CLUSTER_URL"] = [server, *cluster.shards], cluster.url
     try:
         with tempfile.TemporaryDirectory(prefix="reader ") as folder:
             Path(folder, snippet.file).write_text(snippet.whole, "utf-8")
             # What the install line brings lies ready in this repository, so that the tests work offline.
             Path(folder, "node_modules").symlink_to(ROOT / "node_modules")
             program, *arguments = shlex.split(snippet.language.run.format(file=snippet.file))
-            result = run([PROGRAMS[program], *arguments], Path(folder), LIMIT, REDIS_URL=server.url)
+            result = run([PROGRAMS[program], *arguments], Path(folder), LIMIT, **environment)
         if result.returncode:
             raise RuntimeError(
                 f"{snippet.path} left with exit code {result.returncode}:\n{result.stderr or result.stdout}"
             )
-        return Ran(result.stdout, keys(server.url))
+        return Ran(result.stdout, {name: key for shard in shards for name, key in keys(shard.url).items()})
     except TimeoutError as error:
         raise TimeoutError(f"{snippet.path}: {error}") from None
     finally:

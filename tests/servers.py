@@ -3,6 +3,7 @@
 import atexit
 import contextlib
 import ctypes
+import functools
 import os
 import shutil
 import signal
@@ -87,3 +88,40 @@ class Server:
         if self.process.poll() is None:
             self.kill()
         shutil.rmtree(self.dir, ignore_errors=True)
+
+
+class Cluster:
+    """Two shards without replicas that share the slots by halves. Any node's URL leads to all of it."""
+
+    def __init__(self) -> None:
+        options = ("--cluster-enabled", "yes", "--cluster-announce-ip", "127.0.0.1", "--cluster-port")
+        self.shards = [Server(*options, str(free_port())) for _ in range(2)]
+        self.url = self.shards[0].url
+        first, second = clients = [redis.Redis.from_url(shard.url) for shard in self.shards]
+        first.cluster("ADDSLOTSRANGE", 0, 8191)
+        second.cluster("ADDSLOTSRANGE", 8192, 16383)
+        first.cluster("MEET", "127.0.0.1", self.shards[1].port, int(self.shards[1].options[-1]))
+        deadline = time.monotonic() + 20
+        while not all(client.cluster("INFO")["cluster_state"] == "ok" for client in clients):
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"no cluster of {[shard.url for shard in self.shards]} within 20 s")
+            time.sleep(0.02)
+        for client in clients:
+            client.close()
+
+    def flush(self) -> None:
+        """Empty both shards."""
+        for shard in self.shards:
+            with redis.Redis.from_url(shard.url) as client:
+                client.flushall()
+
+    def stop(self) -> None:
+        """Stop both shards; harmless if they are gone already."""
+        for shard in self.shards:
+            shard.stop()
+
+
+@functools.cache
+def shared_cluster() -> Cluster:
+    """Return the one cluster of this process, started where it is first asked for."""
+    return Cluster()

@@ -8,7 +8,7 @@ from pathlib import Path
 from publish import snippets
 from publish.blocks import split
 from publish.includes import parse
-from tests.servers import Server
+from tests.servers import Cluster, Server
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -31,7 +31,7 @@ def literal_python() -> int:
     return sum(block.info.startswith("python") for text in texts for block in split(text))
 
 
-def test_every_python_example_of_the_docs_runs() -> None:
+def test_every_python_example_of_the_docs_runs(cluster: Cluster) -> None:
     server = Server()
     command = [
         sys.executable,
@@ -53,7 +53,7 @@ def test_every_python_example_of_the_docs_runs() -> None:
             capture_output=True,
             text=True,
             timeout=120,
-            env={"REDIS_URL": server.url, "PATH": "/usr/bin:/bin"},
+            env={"REDIS_URL": server.url, "REDIS_CLUSTER_URL": cluster.url, "PATH": "/usr/bin:/bin"},
         )
     finally:
         server.stop()

@@ -20,11 +20,9 @@ static class CacheAside
         {
             EndPoints = { { uri.Host, uri.Port < 0 ? 6379 : uri.Port } },
             Ssl = uri.Scheme == "rediss",
-            User = login.First(),
-            Password = login.ElementAtOrDefault(1),
+            User = login.First(), Password = login.ElementAtOrDefault(1),
             AbortOnConnectFail = false, // start without Redis, and go on trying
-            ConnectTimeout = 500,
-            AsyncTimeout = 500, // noticed only at a heartbeat, so make it beat often
+            ConnectTimeout = 500, AsyncTimeout = 500, // looked for at each heartbeat
             HeartbeatInterval = TimeSpan.FromMilliseconds(50),
             BacklogPolicy = BacklogPolicy.FailFast, // no connection: fail at once
         });
@@ -46,23 +44,19 @@ static class CacheAside
     static TimeSpan Jitter(TimeSpan t) => t * (0.9 + Random.Shared.NextDouble() / 5);
     // --8<-- [end:model]
 
-    static string Encode(User user) => JsonSerializer.Serialize(user, JsonSerializerOptions.Web);
-    static User? Decode(string json) => JsonSerializer.Deserialize<User>(json, JsonSerializerOptions.Web);
-
     public sealed class Users(IDatabase cache, SqliteConnection db)
     {
-        public int DatabaseReads { get; private set; }
-        public int CacheErrors { get; private set; }
-
+        public int DatabaseReads, CacheErrors, CorruptValues;
         // --8<-- [start:read]
         public async Task<User?> GetAsync(string id)
         {
             var key = UserKey(id);
             var cached = await TryCacheAsync(() => cache.StringGetAsync(key));
-            if (!cached.IsNull) return cached == Missing ? null : Decode(cached!);
+            if (cached == Missing) return null;
+            if (!cached.IsNull && Decode(cached!) is { } known) return known;
 
             var user = await LoadAsync(id);
-            var value = user is null ? Missing : Encode(user);
+            var value = user is null ? Missing : JsonSerializer.Serialize(user, Json);
             var ttl = Jitter(user is null ? MissingTtl : Ttl);
             await TryCacheAsync(() => cache.StringSetAsync(key, value, ttl));
             return user;
@@ -75,18 +69,31 @@ static class CacheAside
             await using var query = new SqliteCommand(sql, db);
             query.Parameters.AddWithValue("$id", id);
             await using var row = await query.ExecuteReaderAsync();
-            if (!await row.ReadAsync()) return null;
-            return new(row.GetString(0), row.GetString(1), row.GetString(2));
+            return await row.ReadAsync()
+                ? new(row.GetString(0), row.GetString(1), row.GetString(2)) : null;
         }
         // --8<-- [end:read]
+
+        // --8<-- [start:decode]
+        static readonly JsonSerializerOptions Json = new(JsonSerializerOptions.Strict)
+        { PropertyNamingPolicy = JsonNamingPolicy.CamelCase };
+
+        /// <summary>The cached user. Anything else is counted, and is a miss.</summary>
+        User? Decode(string json)
+        {
+            try { if (JsonSerializer.Deserialize<User>(json, Json) is { } user) return user; }
+            catch (JsonException) { } // no JSON, or not exactly these fields
+            CorruptValues++;
+            return null;
+        }
+        // --8<-- [end:decode]
 
         // --8<-- [start:write]
         public async Task SaveAsync(User user)
         {
             await using var upsert = new SqliteCommand("""
                 INSERT INTO users (id, name, email) VALUES ($id, $name, $email)
-                ON CONFLICT (id) DO UPDATE
-                SET name = excluded.name, email = excluded.email
+                ON CONFLICT (id) DO UPDATE SET name = excluded.name, email = excluded.email
                 """, db);
             upsert.Parameters.AddRange(
                 [new("$id", user.Id), new("$name", user.Name), new("$email", user.Email)]);
@@ -100,16 +107,12 @@ static class CacheAside
         async Task<T?> TryCacheAsync<T>(Func<Task<T>> command)
         {
             try { return await command(); }
-            catch (Exception e) when (IsOutage(e))
-            {
-                CacheErrors++;
-                return default;
-            }
+            catch (Exception e) when (IsOutage(e)) { CacheErrors++; return default; }
         }
 
-        static bool IsOutage(Exception e) =>
-            e is RedisTimeoutException or RedisConnectionException && !BadLogin(e);
-
+        // "Endpoint … serving hashslot …" is a MOVED to a node that it does not know
+        static bool IsOutage(Exception e) => e is RedisTimeoutException
+            or RedisConnectionException && !BadLogin(e) && !e.Message.Contains("hashslot");
         // a wrong password may be why there is no connection, and no wait mends it
         static bool BadLogin(Exception? e) => e is not null && (BadLogin(e.InnerException)
             || e is RedisConnectionException { FailureType: AuthenticationFailure });
@@ -118,12 +121,11 @@ static class CacheAside
 
     static async Task Main()
     {
-        var url = Environment.GetEnvironmentVariable("REDIS_URL") ?? "redis://127.0.0.1:6379";
-        await using var redis = await ConnectAsync(url);
+        await using var redis = await ConnectAsync(
+            Environment.GetEnvironmentVariable("REDIS_URL") ?? "redis://127.0.0.1:6379");
         await using var db = new SqliteConnection("Data Source=:memory:");
         await db.OpenAsync();
-        var table = "CREATE TABLE users (id TEXT PRIMARY KEY, name TEXT, email TEXT, password_hash TEXT)";
-        await new SqliteCommand(table, db).ExecuteNonQueryAsync();
+        await new SqliteCommand("CREATE TABLE users (id TEXT PRIMARY KEY, name TEXT, email TEXT)", db).ExecuteNonQueryAsync();
         var users = new Users(redis.GetDatabase(), db);
         await users.SaveAsync(new User("1", "Ada", "ada@example.com"));
         void Show(string step, User? user) =>

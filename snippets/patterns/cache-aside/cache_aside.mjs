@@ -40,14 +40,16 @@ export class Users {
   constructor(cache, db) {
     this.cache = cache;
     this.db = db;
-    this.stats = { "database reads": 0, "cache errors": 0 };
+    this.stats = { "database reads": 0, "cache errors": 0, "corrupt values": 0 };
   }
 
   // --8<-- [start:read]
   async get(id) {
     const key = userKey(id);
     const cached = await this.tryCache(() => this.cache.get(key));
-    if (cached !== null) return cached === MISSING ? null : JSON.parse(cached);
+    if (cached === MISSING) return null;
+    const known = cached === null ? null : this.decode(cached);
+    if (known !== null) return known;
 
     const user = await this.load(id); // node:sqlite is synchronous, most are not
     const value = user === null ? MISSING : JSON.stringify(user);
@@ -63,6 +65,21 @@ export class Users {
     return row === undefined ? null : toUser(row);
   }
   // --8<-- [end:read]
+
+  // --8<-- [start:decode]
+  /** A cached value as a user. Anything else is counted, and is a miss. */
+  decode(cached) {
+    try {
+      const user = JSON.parse(cached);
+      const texts = Object.values(user).every((value) => typeof value === "string");
+      if (texts && Object.keys(user).sort().join() === "email,id,name") return user;
+    } catch {
+      // no JSON, or null, which has no fields
+    }
+    this.stats["corrupt values"] += 1;
+    return null;
+  }
+  // --8<-- [end:decode]
 
   // --8<-- [start:write]
   async save(user) {

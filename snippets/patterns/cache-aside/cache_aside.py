@@ -8,6 +8,7 @@ import os
 import random
 import sqlite3
 from collections import Counter
+from contextlib import suppress
 from dataclasses import asdict, astuple, dataclass
 from typing import Any
 
@@ -22,6 +23,7 @@ def connect(url: str) -> redis.Redis:
     return redis.Redis.from_url(
         url,
         decode_responses=True,
+        encoding_errors="replace",  # what is no text fails in decode, not in GET
         socket_connect_timeout=0.5,
         socket_timeout=0.5,
         retry=Retry(NoBackoff(), retries=0),  # the database is the second try
@@ -38,9 +40,7 @@ MISSING = "missing"  # not JSON, so no user can be mistaken for it
 
 
 @dataclass(frozen=True)
-class User:
-    """What goes into the cache: named fields, no secrets."""
-
+class User:  # what goes into the cache: named fields, no secrets
     id: str
     name: str
     email: str
@@ -68,14 +68,15 @@ class Users:
     def get(self, user_id: str) -> User | None:
         key = user_key(user_id)
         cached = self.try_cache(self.cache.get, key)
-        if cached is not None:
-            return None if cached == MISSING else User(**json.loads(cached))
+        if cached == MISSING:
+            return None
+        if cached is not None and (user := self.decode(cached)):
+            return user
 
         user = self.load(user_id)
-        value, ttl = MISSING, MISSING_TTL
-        if user is not None:
-            value, ttl = json.dumps(asdict(user), separators=(",", ":")), TTL
-        self.try_cache(self.cache.set, key, value, ex=jitter(ttl))
+        value = json.dumps(asdict(user), separators=(",", ":")) if user else MISSING
+        ttl = jitter(TTL if user else MISSING_TTL)
+        self.try_cache(self.cache.set, key, value, ex=ttl)
         return user
 
     def load(self, user_id: str) -> User | None:
@@ -85,6 +86,18 @@ class Users:
         return None if row is None else User(*row)
 
     # --8<-- [end:read]
+
+    # --8<-- [start:decode]
+    def decode(self, cached: str) -> User | None:
+        """A cached value as a user. Anything else is counted, and is a miss."""
+        with suppress(ValueError, TypeError, RecursionError):  # no JSON, other fields
+            user = User(**json.loads(cached))
+            if all(isinstance(value, str) for value in astuple(user)):
+                return user
+        self.stats["corrupt values"] += 1
+        return None
+
+    # --8<-- [end:decode]
 
     # --8<-- [start:write]
     def save(self, user: User) -> None:
@@ -112,15 +125,14 @@ class Users:
 
 
 def main() -> None:
+    def show(step: str, user: User | None) -> None:
+        print(f"{step}: {user.name if user else 'nobody'}, database reads: {users.stats['database reads']}")
+
     cache = connect(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379"))
     db = sqlite3.connect(":memory:")
     db.execute("CREATE TABLE users (id TEXT PRIMARY KEY, name TEXT, email TEXT, password_hash TEXT)")
     users = Users(cache, db)
     users.save(User("1", "Ada", "ada@example.com"))
-
-    def show(step: str, user: User | None) -> None:
-        print(f"{step}: {user.name if user else 'nobody'}, database reads: {users.stats['database reads']}")
-
     show("first read", users.get("1"))
     show("second read", users.get("1"))
     users.save(User("1", "Ada Lovelace", "ada@example.com"))

@@ -64,4 +64,12 @@ sealed class RedisServer(Process keeper, string url) : IAsyncDisposable
         await admin.GetServers().Single().FlushAllDatabasesAsync();
         return url;
     }
+
+    /// <summary>An admin's connection to the cluster of all tests, with nothing in its shards.</summary>
+    public static async Task<ConnectionMultiplexer> FlushedClusterAsync(string? url)
+    {
+        var admin = await AdminAsync(url ?? throw new InvalidOperationException("Set REDIS_CLUSTER_URL"));
+        await Task.WhenAll(admin.GetServers().Select(shard => shard.FlushAllDatabasesAsync()));
+        return admin;
+    }
 }

@@ -167,4 +167,60 @@ public sealed class CacheAsideTests : IAsyncLifetime
         Assert.Contains("NOAUTH", Assert.IsType<RedisConnectionException>(wrongPassword).Message);
         Assert.Equal(0, users.CacheErrors);
     }
+
+    [Fact(DisplayName = "corrupt_value_is_a_counted_miss")]
+    public async Task CorruptValueIsACountedMiss()
+    {
+        RedisValue[] values =
+        [
+            new byte[] { 0xff, 0xfe }, "", "{", "null", "5", "\"Ada\"", """["1", "Ada", "ada@example.com"]""",
+            new string('[', 100_000), """{"id": "1", "name": "Ada"}""", """{"id": "1", "name": "Ada", "email": null}""",
+            """{"id": "1", "name": 5, "email": "a"}""",
+            """{"id": "1", "name": "Ada", "email": "a", "password_hash": "secret"}""",
+        ];
+        foreach (var (before, corrupt) in values.Index())
+        {
+            await cache.StringSetAsync(UserKey("1"), corrupt);
+            Assert.Equal("Ada", (await users.GetAsync("1"))?.Name);
+            Assert.Equal((before + 1, before + 1), (users.CorruptValues, users.DatabaseReads));
+            Assert.Equal("""{"id":"1","name":"Ada","email":"ada@example.com"}""", await cache.StringGetAsync(UserKey("1")));
+            Assert.True((await cache.KeyTimeToLiveAsync(UserKey("1")))!.Value.TotalSeconds > 3000);
+        }
+        await users.GetAsync("1");
+        Assert.Equal(values.Length, users.DatabaseReads);
+    }
+
+    /// <summary>
+    /// StackExchange.Redis learns the shards by CLUSTER and goes to the right one. To a user who may not call CLUSTER it
+    /// reports a MOVED as a lost connection, and goes on doing so.
+    /// </summary>
+    [Fact(DisplayName = "moved_is_an_error_not_a_miss")]
+    public async Task MovedIsAnErrorNotAMiss()
+    {
+        var url = Environment.GetEnvironmentVariable("REDIS_CLUSTER_URL");
+        await using var admin = await RedisServer.FlushedClusterAsync(url);
+        await using var allowed = await ConnectAsync(url!);
+        users = new Users(allowed.GetDatabase(), db);
+        for (var i = 0; i < 40; i++)
+            await users.GetAsync($"{i % 20}");
+        Assert.Equal((20, 0), (users.DatabaseReads, users.CacheErrors)); // both shards served, nothing MOVED
+        await using var again = await RedisServer.FlushedClusterAsync(url);
+
+        foreach (var shard in admin.GetServers())
+            await shard.ExecuteAsync("ACL", "SETUSER", "unaware", "on", ">secret", "~*", "+@all", "-cluster");
+        await using var unaware = await ConnectAsync(url!.Replace("://", "://unaware:secret@"));
+        users = new Users(unaware.GetDatabase(), db);
+        var moved = 0;
+        for (var i = 0; i < 20; i++)
+        {
+            var error = await Record.ExceptionAsync(() => users.GetAsync($"{i}"));
+            if (error is null) continue;
+            Assert.Contains("serving hashslot", Assert.IsType<RedisConnectionException>(error).Message);
+            moved++;
+        }
+        foreach (var shard in admin.GetServers())
+            await shard.ExecuteAsync("ACL", "DELUSER", "unaware");
+        Assert.Equal(12, moved); // of these keys, the ones on the other shard
+        Assert.Equal((8, 0), (users.DatabaseReads, users.CacheErrors));
+    }
 }

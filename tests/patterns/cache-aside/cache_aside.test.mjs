@@ -4,7 +4,7 @@ import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 
 import { connect, userKey, Users } from "../../../snippets/patterns/cache-aside/cache_aside.mjs";
-import { flushed, startServer } from "../../redis_server.mjs";
+import { flushed, flushedShards, startServer } from "../../redis_server.mjs";
 
 /** Users over two rows and the Redis at this URL; the client is closed when the test ends. */
 function makeUsers(t, url) {
@@ -140,4 +140,41 @@ test("other_redis_errors_surface", async (t) => {
   await assert.rejects(users.get("1"), { name: "ReplyError", message: /^NOAUTH/ });
   await assert.rejects(users.tryCache(() => users.cache.noSuchCommand()), TypeError);
   assert.equal(users.stats["cache errors"], 0);
+});
+
+const CORRUPT = [
+  Buffer.from([0xff, 0xfe]), "", "{", "null", "5", '"Ada"', '["1", "Ada", "ada@example.com"]', "[".repeat(100_000),
+  '{"id": "1", "name": "Ada"}', '{"id": "1", "name": "Ada", "email": null}', '{"id": "1", "name": 5, "email": "a"}',
+  '{"id": "1", "name": "Ada", "email": "a", "password_hash": "secret"}',
+];
+
+test("corrupt_value_is_a_counted_miss", async (t) => {
+  const users = makeUsers(t, await flushed());
+  for (const [before, corrupt] of CORRUPT.entries()) {
+    await users.cache.set(userKey("1"), corrupt);
+    assert.equal((await users.get("1")).name, "Ada");
+    assert.equal(users.stats["corrupt values"], before + 1);
+    assert.equal(users.stats["database reads"], before + 1);
+    assert.equal(await users.cache.get(userKey("1")), '{"id":"1","name":"Ada","email":"ada@example.com"}');
+    assert.ok((await users.cache.ttl(userKey("1"))) > 3000);
+  }
+  await users.get("1");
+  assert.equal(users.stats["database reads"], CORRUPT.length);
+});
+
+test("moved_is_an_error_not_a_miss", async (t) => {
+  await flushedShards(t, process.env.REDIS_CLUSTER_URL);
+  const users = makeUsers(t, process.env.REDIS_CLUSTER_URL);
+  let moved = 0;
+  for (let number = 0; number < 20; number += 1) {
+    try {
+      await users.get(`${number}`);
+    } catch (error) {
+      assert.match(error.message, /^MOVED/);
+      moved += 1;
+    }
+  }
+  assert.equal(moved, 12); // of these keys, the ones on the other shard
+  assert.equal(users.stats["cache errors"], 0);
+  assert.equal(users.stats["database reads"], 8);
 });

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import redis
 
-from tests.servers import Server
+from tests.servers import Cluster, Server
 
 
 @pytest.fixture
@@ -129,3 +129,35 @@ def test_overtaken_reader_leaves_the_old_value_until_its_ttl(example: ModuleType
     users.load = load
     assert users.get("1").name == "Ada"
     assert 0 < users.cache.ttl(example.user_key("1")) <= 3960
+
+
+CORRUPT = [
+    b"\xff\xfe", "", "{", "null", "5", '"Ada"', '["1", "Ada", "ada@example.com"]', "[" * 100_000,
+    '{"id": "1", "name": "Ada"}', '{"id": "1", "name": "Ada", "email": null}', '{"id": "1", "name": 5, "email": "a"}',
+    '{"id": "1", "name": "Ada", "email": "a", "password_hash": "secret"}',
+]  # fmt: skip
+
+
+def test_corrupt_value_is_a_counted_miss(example: ModuleType, users: Any) -> None:
+    key = example.user_key("1")
+    for count, corrupt in enumerate(CORRUPT, 1):
+        users.cache.set(key, corrupt)
+        assert users.get("1").name == "Ada"
+        assert users.stats["corrupt values"] == users.stats["database reads"] == count
+        assert users.cache.get(key) == '{"id":"1","name":"Ada","email":"ada@example.com"}'
+        assert users.cache.ttl(key) > 3000
+    users.get("1")
+    assert users.stats["database reads"] == len(CORRUPT)
+
+
+def test_moved_is_an_error_not_a_miss(example: ModuleType, cluster: Cluster, db: sqlite3.Connection) -> None:
+    users = example.Users(example.connect(cluster.url), db)
+    moved = 0
+    for number in range(20):
+        try:
+            users.get(str(number))
+        except redis.exceptions.MovedError:
+            moved += 1
+    assert moved == 12  # of these keys, the ones on the other shard
+    assert users.stats["cache errors"] == 0
+    assert users.stats["database reads"] == 8
