@@ -81,7 +81,7 @@ static class CacheAside
         /// <summary>The cached user. Anything else is counted, and is a miss.</summary>
         User? Decode(string json)
         {
-            try { if (JsonSerializer.Deserialize<User>(json, Json) is { } user) return user; }
+            try { if (JsonSerializer.Deserialize<User>(json, Json) is { } u) return u; }
             catch (JsonException) { } // no JSON, or not exactly these fields
             CorruptValues++;
             return null;

@@ -1,0 +1,42 @@
+using Microsoft.Data.Sqlite;
+using Xunit;
+using static Cluster;
+
+/// <summary>A cluster of two shards, in C#.</summary>
+public sealed class ClusterTests : IAsyncLifetime
+{
+    readonly SqliteConnection db = new("Data Source=:memory:");
+
+    public async Task InitializeAsync()
+    {
+        await db.OpenAsync();
+        await new SqliteCommand("CREATE TABLE users (id TEXT PRIMARY KEY, name TEXT, email TEXT)", db).ExecuteNonQueryAsync();
+        for (var id = 0; id < 20; id++)
+            await new SqliteCommand($"INSERT INTO users VALUES ('{id}', 'Ada', 'ada@example.com')", db).ExecuteNonQueryAsync();
+    }
+
+    public async Task DisposeAsync() => await db.DisposeAsync();
+
+    [Fact(DisplayName = "cluster_client_reaches_both_shards")]
+    public async Task ClusterClientReachesBothShards()
+    {
+        var url = Environment.GetEnvironmentVariable("REDIS_CLUSTER_URL");
+        await using var admin = await RedisServer.FlushedClusterAsync(url);
+        await using var redis = await ConnectAsync(url!);
+        var users = new Users(redis.GetDatabase(), db);
+        for (var i = 0; i < 40; i++)
+            Assert.Equal($$"""{"id":"{{i % 20}}","name":"Ada","email":"ada@example.com"}""", await users.GetAsync($"{i % 20}"));
+        Assert.Equal((20, 0), (users.DatabaseReads, users.CacheErrors));
+        var sizes = await Task.WhenAll(admin.GetServers().Select(shard => shard.DatabaseSizeAsync()));
+        Assert.Equal([8, 12], sizes.Order());
+    }
+
+    [Fact(DisplayName = "cluster_that_is_down_at_start_costs_the_cache_only")]
+    public async Task ClusterThatIsDownAtStartCostsTheCacheOnly()
+    {
+        await using var redis = await ConnectAsync("redis://127.0.0.1:1");
+        var users = new Users(redis.GetDatabase(), db);
+        Assert.Contains("Ada", await users.GetAsync("1"));
+        Assert.Equal((1, 2), (users.DatabaseReads, users.CacheErrors));
+    }
+}
