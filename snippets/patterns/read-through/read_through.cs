@@ -1,0 +1,115 @@
+#:package StackExchange.Redis@3.4.35
+#:package Microsoft.Data.Sqlite@10.0.13
+#:property PublishAot=false
+// Read-through: a cache that owns its loader, so that callers ask one object and never see the database.
+
+using System.Text.Json;
+using Microsoft.Data.Sqlite;
+using StackExchange.Redis;
+
+static class ReadThrough
+{
+    public sealed record Cart(string Id, SortedDictionary<string, int> Items);
+
+    static readonly TimeSpan Ttl = TimeSpan.FromHours(1), MissingTtl = TimeSpan.FromMinutes(1);
+    const string Missing = "missing";
+
+    // --8<-- [start:cache]
+    /// <summary>Carts, wherever they come from. All policy is in here.</summary>
+    public sealed class CartCache(IDatabase cache, Func<string, Task<Cart?>> load)
+    {
+        public int Loads, CacheErrors, CorruptValues;
+
+        public async Task<Cart?> GetAsync(string id)
+        {
+            var cached = await TryCacheAsync(() => cache.StringGetAsync(Key(id)));
+            if (cached == Missing) return null;
+            if (!cached.IsNull && Decode(cached!) is { } known) return known;
+            Loads++;
+            var cart = await load(id); // may throw: then nothing is stored
+            var value = cart is null ? Missing : JsonSerializer.Serialize(cart, Json);
+            var ttl = cart is null ? MissingTtl : Ttl;
+            ttl *= 0.9 + Random.Shared.NextDouble() / 5;
+            await TryCacheAsync(() => cache.StringSetAsync(Key(id), value, ttl));
+            return cart;
+        }
+
+        /// <summary>Whoever writes the database calls this after the commit.</summary>
+        public Task ForgetAsync(string id) =>
+            TryCacheAsync(() => cache.KeyDeleteAsync(Key(id)));
+        // --8<-- [end:cache]
+
+        static string Key(string id) => $"cache:cart:{id}";
+
+        static readonly JsonSerializerOptions Json = new(JsonSerializerOptions.Strict)
+        { PropertyNamingPolicy = JsonNamingPolicy.CamelCase };
+
+        Cart? Decode(string json)
+        {
+            try { if (JsonSerializer.Deserialize<Cart>(json, Json) is { } cart) return cart; }
+            catch (JsonException) { }
+            CorruptValues++;
+            return null;
+        }
+
+        async Task<T?> TryCacheAsync<T>(Func<Task<T>> command)
+        {
+            try { return await command(); }
+            catch (Exception e) when (e is RedisTimeoutException or RedisConnectionException
+                && !e.Message.Contains("hashslot")) { CacheErrors++; return default; } // see cache_aside.cs
+        }
+    }
+
+    // --8<-- [start:wiring]
+    /// <summary>The one place that knows both stores.</summary>
+    public static CartCache MakeCarts(IDatabase cache, SqliteConnection db)
+        => new(cache, id => LoadAsync(db, id));
+
+    static async Task<Cart?> LoadAsync(SqliteConnection db, string id)
+    {
+        await using var query = new SqliteCommand("""
+            SELECT product_id, quantity FROM cart_items WHERE cart_id = $id
+            """, db);
+        query.Parameters.AddWithValue("$id", id);
+        await using var rows = await query.ExecuteReaderAsync();
+        var items = new SortedDictionary<string, int>(StringComparer.Ordinal);
+        while (await rows.ReadAsync()) items[rows.GetString(0)] = rows.GetInt32(1);
+        return items.Count > 0 ? new Cart(id, items) : null;
+    }
+
+    public static async Task<string> DescribeAsync(CartCache carts, string id)
+    {
+        var cart = await carts.GetAsync(id); // no Redis and no SQL here
+        return cart is null ? "no such cart" : $"{cart.Items.Values.Sum()} items";
+    }
+    // --8<-- [end:wiring]
+
+    static async Task Main()
+    {
+        await using var db = new SqliteConnection("Data Source=:memory:");
+        await db.OpenAsync();
+        await new SqliteCommand("""
+            CREATE TABLE cart_items (cart_id TEXT, product_id TEXT, quantity INTEGER);
+            INSERT INTO cart_items VALUES ('7', 'tea', 2), ('7', 'cup', 1);
+            """, db).ExecuteNonQueryAsync();
+        var url = new Uri(Environment.GetEnvironmentVariable("REDIS_URL") ?? "redis://127.0.0.1:6379");
+        await using var redis = await ConnectionMultiplexer.ConnectAsync($"{url.Host}:{url.Port}");
+        var carts = MakeCarts(redis.GetDatabase(), db);
+        foreach (var id in new[] { "7", "8" })
+            await carts.ForgetAsync(id); // left by an earlier run
+        async Task Show(string step, string id)
+        {
+            var said = await DescribeAsync(carts, id);
+            Console.WriteLine($"{step}: {said}, loads: {carts.Loads}");
+        }
+        await Show("first read", "7");
+        await Show("second read", "7");
+        var sql = "UPDATE cart_items SET quantity = 5 WHERE cart_id = '7' AND product_id = 'tea'";
+        await new SqliteCommand(sql, db).ExecuteNonQueryAsync();
+        await Show("after a write that told nobody", "7");
+        await carts.ForgetAsync("7");
+        await Show("after forget", "7");
+        await Show("missing cart", "8");
+        await Show("missing cart again", "8");
+    }
+}

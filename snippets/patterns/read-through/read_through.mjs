@@ -1,0 +1,114 @@
+// npm install ioredis@6.0.0
+// Read-through: a cache that owns its loader, so that callers ask one object and never see the database.
+
+import { basename } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { Redis } from "ioredis";
+
+const [TTL, MISSING_TTL, MISSING] = [3600, 60, "missing"];
+const jitter = () => 0.9 + Math.random() * 0.2;
+
+// --8<-- [start:cache]
+/** Carts, wherever they come from. All policy of caching them is in here. */
+export class CartCache {
+  constructor(cache, load) {
+    Object.assign(this, { cache, load });
+    this.stats = { loads: 0, "cache errors": 0, "corrupt values": 0 };
+  }
+
+  async get(id) {
+    const cached = await this.tryCache(() => this.cache.get(this.key(id)));
+    if (cached === MISSING) return null;
+    const known = cached === null ? null : this.decode(cached);
+    if (known !== null) return known;
+    this.stats.loads += 1;
+    const cart = await this.load(id); // may throw: then nothing is stored
+    const value = cart ? JSON.stringify(cart) : MISSING;
+    const ttl = Math.round(jitter() * (cart ? TTL : MISSING_TTL));
+    await this.tryCache(() => this.cache.set(this.key(id), value, "EX", ttl));
+    return cart;
+  }
+
+  /** Whoever writes the database calls this after the commit. */
+  async forget(id) {
+    await this.tryCache(() => this.cache.del(this.key(id)));
+  }
+  // --8<-- [end:cache]
+
+  key(id) {
+    return `cache:cart:${id}`;
+  }
+
+  decode(cached) {
+    try {
+      const { id, items, ...more } = JSON.parse(cached);
+      const counts = Object.values(items).every(Number.isInteger) && !Array.isArray(items);
+      if (typeof id === "string" && typeof items === "object" && counts && !Object.keys(more).length)
+        return { id, items };
+    } catch {
+      // no JSON, or null somewhere
+    }
+    this.stats["corrupt values"] += 1;
+    return null;
+  }
+
+  async tryCache(command) {
+    try {
+      return await command();
+    } catch (error) {
+      if (!/^(Command timed out|Connection is closed|Reached the max retr)/.test(error.message)) throw error;
+      this.stats["cache errors"] += 1;
+      return null;
+    }
+  }
+}
+
+// --8<-- [start:wiring]
+/** The one place that knows both stores. Everyone else is given what it returns. */
+export function makeCarts(cache, db) {
+  const query = db.prepare(
+    "SELECT product_id, quantity FROM cart_items WHERE cart_id = ? ORDER BY 1",
+  );
+  const load = (id) => {
+    const rows = query.all(id).map((row) => [row.product_id, row.quantity]);
+    return rows.length ? { id, items: Object.fromEntries(rows) } : null;
+  };
+  return new CartCache(cache, load);
+}
+
+export async function describe(carts, id) {
+  const cart = await carts.get(id); // no Redis and no SQL here
+  if (cart === null) return "no such cart";
+  return `${Object.values(cart.items).reduce((sum, n) => sum + n, 0)} items`;
+}
+// --8<-- [end:wiring]
+
+export function connect(url) {
+  const retryStrategy = () => 50 + Math.random() * 50;
+  const client = new Redis(url, { connectTimeout: 500, commandTimeout: 500, maxRetriesPerRequest: 1, retryStrategy });
+  return client.on("error", (error) => console.error(error.code ?? error.message));
+}
+
+async function main() {
+  const db = new DatabaseSync(":memory:");
+  db.exec("CREATE TABLE cart_items (cart_id TEXT, product_id TEXT, quantity INTEGER)");
+  db.exec("INSERT INTO cart_items VALUES ('7', 'tea', 2), ('7', 'cup', 1)");
+  const cache = connect(process.env.REDIS_URL ?? "redis://127.0.0.1:6379");
+  const carts = makeCarts(cache, db);
+  for (const id of ["7", "8"]) await carts.forget(id); // left by an earlier run
+  const show = async (step, id) => {
+    const said = await describe(carts, id);
+    console.log(`${step}: ${said}, loads: ${carts.stats.loads}`);
+  };
+  await show("first read", "7");
+  await show("second read", "7");
+  db.exec("UPDATE cart_items SET quantity = 5 WHERE cart_id = '7' AND product_id = 'tea'");
+  await show("after a write that told nobody", "7");
+  await carts.forget("7");
+  await show("after forget", "7");
+  await show("missing cart", "8");
+  await show("missing cart again", "8");
+  await cache.quit();
+}
+
+if (basename(process.argv[1] ?? "") === basename(import.meta.filename)) await main();

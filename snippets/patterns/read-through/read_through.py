@@ -1,0 +1,133 @@
+# /// script
+# dependencies = ["redis==8.1.0"]
+# ///
+"""Read-through: a cache that owns its loader, so that callers ask one object and never see the database."""
+
+import json
+import os
+import random
+import sqlite3
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+
+@dataclass(frozen=True)
+class Cart:
+    id: str
+    items: dict[str, int]  # how many, by product
+
+
+Loader = Callable[[str], Cart | None]
+
+
+# --8<-- [start:cache]
+class CartCache:
+    """Carts, wherever they come from. All policy of caching them is in here."""
+
+    TTL, MISSING_TTL, MISSING = 3600, 60, "missing"
+
+    def __init__(self, cache: redis.Redis, load: Loader) -> None:
+        self.cache, self.load = cache, load
+        self.stats: Counter[str] = Counter()
+
+    def get(self, cart_id: str) -> Cart | None:
+        cached = self.try_cache(self.cache.get, self.key(cart_id))
+        if cached == self.MISSING:
+            return None
+        if cached is not None and (cart := self.decode(cached)):
+            return cart
+        self.stats["loads"] += 1
+        cart = self.load(cart_id)  # may raise: then nothing is stored
+        value = encode(cart) if cart else self.MISSING
+        ttl = (self.TTL if cart else self.MISSING_TTL) * random.uniform(0.9, 1.1)
+        self.try_cache(self.cache.set, self.key(cart_id), value, ex=round(ttl))
+        return cart
+
+    def forget(self, cart_id: str) -> None:
+        """Whoever writes the database calls this after the commit."""
+        self.try_cache(self.cache.delete, self.key(cart_id))
+
+    # --8<-- [end:cache]
+
+    @staticmethod
+    def key(cart_id: str) -> str:
+        return f"cache:cart:{cart_id}"
+
+    def decode(self, cached: str) -> Cart | None:
+        with suppress(ValueError, TypeError, AttributeError, RecursionError):
+            cart = Cart(**json.loads(cached))
+            if isinstance(cart.id, str) and all(type(count) is int for count in cart.items.values()):
+                return cart
+        self.stats["corrupt values"] += 1
+        return None
+
+    def try_cache(self, command: Any, *args: Any, **options: Any) -> Any:
+        try:
+            return command(*args, **options)
+        except redis.AuthenticationError:
+            raise
+        except (redis.ConnectionError, redis.TimeoutError):
+            self.stats["cache errors"] += 1
+            return None
+
+
+def encode(cart: Cart) -> str:
+    return json.dumps(asdict(cart), separators=(",", ":"))
+
+
+# --8<-- [start:wiring]
+def make_carts(cache: redis.Redis, db: sqlite3.Connection) -> CartCache:
+    """The one place that knows both stores; all others get what it returns."""
+
+    def load(cart_id: str) -> Cart | None:
+        query = "SELECT product_id, quantity FROM cart_items WHERE cart_id = ?"
+        items = dict(sorted(db.execute(query, (cart_id,)).fetchall()))
+        return Cart(cart_id, items) if items else None
+
+    return CartCache(cache, load)
+
+
+def describe(carts: CartCache, cart_id: str) -> str:
+    cart = carts.get(cart_id)  # no Redis and no SQL here
+    return "no such cart" if cart is None else f"{sum(cart.items.values())} items"
+
+
+# --8<-- [end:wiring]
+
+
+def connect(url: str) -> redis.Redis:
+    retry = Retry(NoBackoff(), retries=0)
+    return redis.Redis.from_url(url, decode_responses=True, socket_connect_timeout=0.5, socket_timeout=0.5, retry=retry)
+
+
+def main() -> None:
+    db = sqlite3.connect(":memory:")
+    db.execute("CREATE TABLE cart_items (cart_id TEXT, product_id TEXT, quantity INTEGER)")
+    db.execute("INSERT INTO cart_items VALUES ('7', 'tea', 2), ('7', 'cup', 1)")
+    carts = make_carts(connect(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")), db)
+    for cart_id in ("7", "8"):
+        carts.forget(cart_id)  # left by an earlier run
+
+    def show(step: str, cart_id: str) -> None:
+        print(f"{step}: {describe(carts, cart_id)}, loads: {carts.stats['loads']}")
+
+    show("first read", "7")
+    show("second read", "7")
+    with db:
+        db.execute("UPDATE cart_items SET quantity = 5 WHERE cart_id = '7' AND product_id = 'tea'")
+    show("after a write that told nobody", "7")
+    carts.forget("7")
+    show("after forget", "7")
+    show("missing cart", "8")
+    show("missing cart again", "8")
+
+
+if __name__ == "__main__":
+    main()
