@@ -14,7 +14,8 @@ static class Cluster
     {
         EndPoints = { { new Uri(url).Host, new Uri(url).Port } },
         AbortOnConnectFail = false,
-        ConnectTimeout = 500, AsyncTimeout = 500,
+        ConnectTimeout = 500,
+        AsyncTimeout = 500,
         HeartbeatInterval = TimeSpan.FromMilliseconds(50),
         BacklogPolicy = BacklogPolicy.FailFast,
     };

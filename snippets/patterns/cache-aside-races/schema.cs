@@ -107,9 +107,11 @@ static class Schema
         async Task<T?> TryCacheAsync<T>(Func<Task<T>> command)
         {
             try { return await command(); }
-            catch (Exception e) when (e is RedisTimeoutException or RedisConnectionException
-                && !e.Message.Contains("hashslot")) { CacheErrors++; return default; } // see cache_aside.cs
+            catch (Exception e) when (IsOutage(e)) { CacheErrors++; return default; }
         }
+
+        static bool IsOutage(Exception e) => e is RedisTimeoutException // more of it in cache_aside.cs
+            or RedisConnectionException && !e.Message.Contains("hashslot");
     }
 
     static async Task Main()
@@ -123,8 +125,7 @@ static class Schema
         var table = "CREATE TABLE users AS SELECT '1' AS id, 'Ada' AS name, 'ada@example.com' AS email, 'pro' AS plan";
         await new SqliteCommand(table, db).ExecuteNonQueryAsync();
         var (before, after) = (new Users(cache, db, Old), new Users(cache, db, New));
-        async Task Show(string step, Users users) =>
-            Console.WriteLine($"{step}: {string.Join(' ', (await users.GetAsync("1"))!.Values)}");
+        async Task Show(string step, Users u) => Console.WriteLine($"{step}: {string.Join(' ', (await u.GetAsync("1"))!.Values)}");
         await Show("old release", before);
         await Show("new release", after);
         await before.RenameAsync("1", "Ada Lovelace");

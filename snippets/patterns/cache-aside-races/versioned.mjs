@@ -27,7 +27,8 @@ export const productKey = (id) => `cache:product:${id}`;
 function decode(data) {
   try {
     const product = JSON.parse(data);
-    return Object.keys(product).sort().join() === "id,name,price_cents" ? product : null;
+    const known = Object.keys(product).sort().join() === "id,name,price_cents";
+    return known && Number.isInteger(product.price_cents) ? product : null;
   } catch {
     return null;
   }

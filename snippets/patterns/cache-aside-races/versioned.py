@@ -16,9 +16,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-TTL = 3600  # seconds
-MISSING_TTL = 60  # seconds; a missing product has version 0
-MISSING = "missing"
+TTL, MISSING_TTL, MISSING = 3600, 60, "missing"  # a missing product has version 0
 
 # --8<-- [start:script]
 TOMBSTONE_TTL = 60  # seconds; longer than any read may take from SELECT to store
@@ -50,7 +48,8 @@ def encode(product: Product) -> str:
 
 def decode(data: str) -> Product | None:
     with suppress(ValueError, TypeError, RecursionError):
-        return Product(**json.loads(data))
+        product = Product(**json.loads(data))
+        return product if type(product.price_cents) is int else None
     return None  # a corrupt value is a miss
 
 
@@ -95,7 +94,7 @@ class Products:
 
     def put(self, key: str, *arguments: Any) -> bool:
         """Whether it was stored; not if Redis holds a newer version, or is down."""
-        return self.try_cache(self.cache.eval, STORE, 1, key, *arguments) == 1
+        return bool(self.try_cache(self.cache.eval, STORE, 1, key, *arguments) == 1)
 
     # --8<-- [end:write]
 
@@ -120,16 +119,17 @@ def main() -> None:
     db = sqlite3.connect(":memory:")
     db.execute("CREATE TABLE products (id TEXT PRIMARY KEY, name TEXT, price_cents INTEGER, version INTEGER)")
     products = Products(cache, db)
+    said = {True: "accepted", False: "refused"}
     products.save(Product("1", "Tea", 450))
     version, old = products.load("1")
     print(f"a slow reader has loaded version {version}, {old and old.price_cents} cents")
     products.save(Product("1", "Tea", 475))
-    print(f"a writer commits and leaves version {cache.hget(product_key('1'), 'version')}, no data")
-    print("the slow reader's store:", "accepted" if products.store("1", version, old) else "refused")
-    print(f"next read: {products.get('1').price_cents} cents")
+    print("a writer commits and leaves version", *cache.hmget(product_key("1"), "version"), end=", no data\n")
+    print("the slow reader's store:", said[products.store("1", version, old)])
+    print(f"next read: {(now := products.get('1')) and now.price_cents} cents")
     cache.delete(product_key("1"))
-    print("after a DEL, the same store:", "accepted" if products.store("1", version, old) else "refused")
-    print(f"next read: {products.get('1').price_cents} cents")
+    print("after a DEL, the same store:", said[products.store("1", version, old)])
+    print(f"next read: {(now := products.get('1')) and now.price_cents} cents")
 
 
 if __name__ == "__main__":

@@ -20,9 +20,11 @@ static class CacheAside
         {
             EndPoints = { { uri.Host, uri.Port < 0 ? 6379 : uri.Port } },
             Ssl = uri.Scheme == "rediss",
-            User = login.First(), Password = login.ElementAtOrDefault(1),
+            User = login.First(),
+            Password = login.ElementAtOrDefault(1),
             AbortOnConnectFail = false, // start without Redis, and go on trying
-            ConnectTimeout = 500, AsyncTimeout = 500, // looked for at each heartbeat
+            ConnectTimeout = 500,
+            AsyncTimeout = 500, // noticed only at a heartbeat, so make it beat often
             HeartbeatInterval = TimeSpan.FromMilliseconds(50),
             BacklogPolicy = BacklogPolicy.FailFast, // no connection: fail at once
         });
@@ -110,10 +112,9 @@ static class CacheAside
             catch (Exception e) when (IsOutage(e)) { CacheErrors++; return default; }
         }
 
-        // "Endpoint … serving hashslot …" is a MOVED to a node that it does not know
+        // no outage: a wrong password, and a MOVED to a node that the client does not know
         static bool IsOutage(Exception e) => e is RedisTimeoutException
             or RedisConnectionException && !BadLogin(e) && !e.Message.Contains("hashslot");
-        // a wrong password may be why there is no connection, and no wait mends it
         static bool BadLogin(Exception? e) => e is not null && (BadLogin(e.InnerException)
             || e is RedisConnectionException { FailureType: AuthenticationFailure });
         // --8<-- [end:fail-open]
@@ -121,8 +122,7 @@ static class CacheAside
 
     static async Task Main()
     {
-        await using var redis = await ConnectAsync(
-            Environment.GetEnvironmentVariable("REDIS_URL") ?? "redis://127.0.0.1:6379");
+        await using var redis = await ConnectAsync(Environment.GetEnvironmentVariable("REDIS_URL") ?? "redis://127.0.0.1:6379");
         await using var db = new SqliteConnection("Data Source=:memory:");
         await db.OpenAsync();
         await new SqliteCommand("CREATE TABLE users (id TEXT PRIMARY KEY, name TEXT, email TEXT)", db).ExecuteNonQueryAsync();

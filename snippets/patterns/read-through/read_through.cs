@@ -55,9 +55,11 @@ static class ReadThrough
         async Task<T?> TryCacheAsync<T>(Func<Task<T>> command)
         {
             try { return await command(); }
-            catch (Exception e) when (e is RedisTimeoutException or RedisConnectionException
-                && !e.Message.Contains("hashslot")) { CacheErrors++; return default; } // see cache_aside.cs
+            catch (Exception e) when (IsOutage(e)) { CacheErrors++; return default; }
         }
+
+        static bool IsOutage(Exception e) => // more of it in cache_aside.cs
+            e is RedisTimeoutException or RedisConnectionException && !e.Message.Contains("hashslot");
     }
 
     // --8<-- [start:wiring]

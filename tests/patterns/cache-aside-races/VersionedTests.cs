@@ -100,7 +100,8 @@ public sealed class VersionedTests : IAsyncLifetime
     [Fact(DisplayName = "versioned_corrupt_data_is_a_miss")]
     public async Task VersionedCorruptDataIsAMiss()
     {
-        foreach (var corrupt in new[] { "", "{", "null", "[1]", """{"id":"1"}""" })
+        string[] values = ["", "{", "null", "[1]", """{"id":"1"}""", """{"id":"1","name":"Tea","price_cents":"x"}"""];
+        foreach (var corrupt in values)
         {
             await cache.HashSetAsync(Key, [new("version", "not a number"), new("data", corrupt)]);
             Assert.Equal("Tea", (await products.GetAsync("1"))?.Name);

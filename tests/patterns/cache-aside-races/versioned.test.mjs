@@ -77,7 +77,7 @@ test("missing_product_is_version_0_and_yields_to_an_insert", async (t) => {
 
 test("versioned_corrupt_data_is_a_miss", async (t) => {
   const products = makeProducts(t, await flushed());
-  for (const data of ["", "{", "null", "[1]", '{"id":"1"}']) {
+  for (const data of ["", "{", "null", "[1]", '{"id":"1"}', '{"id":"1","name":"Tea","price_cents":"x"}']) {
     await products.cache.hset(KEY, { version: "not a number", data });
     assert.equal((await products.get("1")).name, "Tea");
     assert.equal(await products.cache.hget(KEY, "version"), "1");
