@@ -1,12 +1,13 @@
 """A cluster of two shards, in Python."""
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from types import ModuleType
 
 import pytest
 import redis
-from redis.exceptions import RedisClusterException
+from redis.exceptions import ClusterDownError, RedisClusterException
 
 from tests.servers import Cluster
 
@@ -44,6 +45,23 @@ def test_dead_shard_costs_only_its_own_keys(example: ModuleType, own_cluster: Cl
     for user_id in IDS:
         assert users.get(user_id)
     assert users.stats == {"database reads": 32, "cache errors": 24}  # GET and SET of 12 keys
+
+
+def test_clusterdown_is_counted_as_an_outage(example: ModuleType, own_cluster: Cluster, db: sqlite3.Connection) -> None:
+    """A shard that stays dead takes the whole cluster down: by default it serves all slots or none."""
+    users = example.Users(example.connect(own_cluster.url), db)
+    with redis.Redis.from_url(own_cluster.url) as survivor:
+        survivor.config_set("cluster-node-timeout", 200)
+        own_cluster.shards[1].kill()
+        deadline = time.monotonic() + 20
+        while survivor.cluster("INFO")["cluster_state"] == "ok":
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        with pytest.raises(ClusterDownError):
+            survivor.get("cache:user:2")  # a key of its own
+    for user_id in IDS:
+        assert users.get(user_id)
+    assert users.stats == {"database reads": 20, "cache errors": 40}
 
 
 def test_redis_py_cluster_client_needs_a_node_at_start(example: ModuleType) -> None:
