@@ -99,7 +99,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Keep each outcome for the ledger."""
     subject: Any = dict(report.user_properties)["subject"]
-    recorder.note(*subject, report.outcome)
+    recorder.note(subject[0], subject[1], report.outcome)
 
 
 changed: list[str] | None = None

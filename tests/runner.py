@@ -4,9 +4,11 @@
 `python -m tests.runner` (make output) stores what the programs print.
 """
 
+import contextlib
 import shlex
 import sys
 import tempfile
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -38,8 +40,17 @@ class Ran(NamedTuple):
     keys: dict[str, Key]
 
 
+CLUSTER = threading.Lock()  # there is one: programs that name it run one after the other
+
+
 def run_snippet(snippet: Snippet) -> Ran:
     """Run a snippet's main. Raises RuntimeError if it fails, TimeoutError after 30 s; both name the file."""
+    with CLUSTER if "REDIS_CLUSTER_URL" in snippet.text else contextlib.nullcontext():
+        return run_alone(snippet)
+
+
+def run_alone(snippet: Snippet) -> Ran:
+    """Run a snippet, the cluster being free."""
     server = Server()
     shards, environment = [server], {"REDIS_URL": server.url}
     if "REDIS_CLUSTER_URL" in snippet.text:
