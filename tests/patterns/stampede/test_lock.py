@@ -1,0 +1,220 @@
+"""What the stampede page claims of the lock, in Python."""
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from tests.servers import Server
+
+# One process of many: its readers start when the key `go` is there, and count their loads in Redis.
+PROCESS = """
+import importlib.util, sys, time
+from concurrent.futures import ThreadPoolExecutor
+path, url, readers, seconds = sys.argv[1:]
+spec = importlib.util.spec_from_file_location("lock_example", path)
+lock = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(lock)
+cache = lock.connect(url)
+
+def load(category):
+    cache.incr("loads")
+    time.sleep(float(seconds))
+    return ["Dune"]
+
+books = lock.Bestsellers(cache, load, lock_ttl=float(seconds) + 10, wait=60)
+cache.incr("ready")
+while not cache.exists("go"):
+    time.sleep(0.005)
+with ThreadPoolExecutor(int(readers)) as pool:
+    answers = list(pool.map(books.get, ["scifi"] * int(readers)))
+assert answers == [["Dune"]] * int(readers), answers
+"""
+
+
+class Loads:
+    """A database that counts its loads."""
+
+    def __init__(self, seconds: float = 0) -> None:
+        self.count, self.seconds, self.counting = 0, seconds, threading.Lock()
+
+    def __call__(self, category: str) -> Any:
+        with self.counting:
+            self.count += 1
+            number = self.count
+        time.sleep(self.seconds)
+        return [f"load {number}"]
+
+
+@pytest.fixture
+def cache(example: ModuleType, redis_url: str) -> Any:
+    return example.connect(redis_url)
+
+
+@pytest.fixture
+def processes(example: ModuleType, redis_url: str) -> Iterator[Any]:
+    """Start processes of readers; those that still run when the test ends are killed."""
+    started: list[subprocess.Popen] = []
+
+    def start(readers: int, seconds: float) -> subprocess.Popen:
+        command = [sys.executable, "-c", PROCESS, str(example.__file__), redis_url, str(readers), str(seconds)]
+        started.append(subprocess.Popen(command))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def wait_until(happens: Any) -> None:
+    """Wait until something holds."""
+    deadline = time.monotonic() + 20
+    while not happens():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_fifty_threads_load_once(example: ModuleType, cache: Any) -> None:
+    load, together = Loads(0.2), threading.Barrier(50)
+    books = example.Bestsellers(cache, load, wait=60)
+
+    def read(_: int) -> Any:
+        together.wait(10)
+        return books.get("scifi")
+
+    with ThreadPoolExecutor(50) as readers:
+        assert list(readers.map(read, range(50))) == [["load 1"]] * 50
+    assert load.count == 1
+    assert cache.exists(example.lock_key("scifi")) == 0
+    assert 3240 <= cache.ttl(example.cache_key("scifi")) <= 3960
+
+
+def test_three_processes_load_once(cache: Any, processes: Any) -> None:
+    running = [processes(readers=20, seconds=0.3) for _ in range(3)]
+    wait_until(lambda: cache.get("ready") == "3")
+    cache.set("go", 1)
+    assert [process.wait(60) for process in running] == [0, 0, 0]
+    assert cache.get("loads") == "1"
+
+
+def test_reader_that_missed_before_the_store_loads_nothing(example: ModuleType, cache: Any) -> None:
+    """The schedule in which a lock without a second look loads twice."""
+    load, other = Loads(), Loads()
+    take = cache.set
+
+    def be_overtaken_and_take(name: str, *args: Any, **options: Any) -> Any:
+        if name == example.lock_key("scifi") and cache.set is not take:
+            cache.set = take
+            example.Bestsellers(cache, other).get("scifi")  # loads, stores and releases
+        return take(name, *args, **options)
+
+    cache.set = be_overtaken_and_take
+    assert example.Bestsellers(cache, load).get("scifi") == ["load 1"]
+    assert (other.count, load.count) == (1, 0)
+    assert cache.exists(example.lock_key("scifi")) == 0
+
+
+def test_killed_holder_delays_the_next_load_by_at_most_the_lock_ttl(
+    example: ModuleType, cache: Any, processes: Any
+) -> None:
+    holder = processes(readers=1, seconds=60)
+    cache.set("go", 1)
+    wait_until(lambda: cache.get("loads") == "1")
+    cache.pexpire(example.lock_key("scifi"), 1000)  # the lock's TTL, from now on
+    holder.kill()
+    holder.wait()
+
+    load, started = Loads(), time.monotonic()
+    assert example.Bestsellers(cache, load, lock_ttl=1, wait=60).get("scifi") == ["load 1"]
+    assert time.monotonic() - started < 1 + 5  # one poll later, and some time for a busy machine
+    assert load.count == 1
+
+
+def test_all_who_wait_for_a_killed_holder_load_once(example: ModuleType, cache: Any) -> None:
+    load = Loads(0.2)
+    books = example.Bestsellers(cache, load, wait=60)
+    cache.set(example.lock_key("scifi"), "a killed holder", px=300)
+    with ThreadPoolExecutor(50) as readers:
+        assert list(readers.map(books.get, ["scifi"] * 50)) == [["load 1"]] * 50
+    assert load.count == 1
+
+
+def test_late_holder_does_not_release_anothers_lock(example: ModuleType, cache: Any) -> None:
+    lock = example.lock_key("scifi")
+
+    def slow_load(_: str) -> Any:
+        cache.delete(lock)  # its time is up
+        assert cache.set(lock, "another's token", nx=True, px=60_000)
+        return ["Dune"]
+
+    assert example.Bestsellers(cache, slow_load).get("scifi") == ["Dune"]
+    assert cache.get(lock) == "another's token"
+
+
+def test_late_holder_does_not_overwrite_what_another_stored(example: ModuleType, cache: Any) -> None:
+    def slow_load(_: str) -> Any:
+        cache.delete(example.lock_key("scifi"))  # its time is up, and another loads
+        example.Bestsellers(cache, lambda _: ["newer"]).get("scifi")
+        return ["older"]
+
+    assert example.Bestsellers(cache, slow_load).get("scifi") == ["older"]
+    assert example.Bestsellers(cache, Loads()).get("scifi") == ["newer"]
+
+
+def test_stuck_lock_is_waited_for_only_so_long(example: ModuleType, cache: Any) -> None:
+    load, lock = Loads(), example.lock_key("scifi")
+    cache.set(lock, "stuck")
+    started = time.monotonic()
+    assert example.Bestsellers(cache, load, wait=0.3).get("scifi") == ["load 1"]
+    assert time.monotonic() - started >= 0.3
+    assert load.count == 1
+    assert cache.get(lock) == "stuck"
+
+
+def test_redis_down_still_loads(example: ModuleType, own_server: Server) -> None:
+    load = Loads()
+    books = example.Bestsellers(example.connect(own_server.url), load, wait=60)
+    own_server.kill()
+    started = time.monotonic()
+    assert books.get("scifi") == ["load 1"]
+    assert time.monotonic() - started < 10  # it does not wait for a lock that cannot come
+    assert books.stats["cache errors"] == 3  # the look, the SET, the release
+
+
+def test_redis_that_dies_during_a_load_harms_no_reader(example: ModuleType, own_server: Server) -> None:
+    def load(_: str) -> Any:
+        own_server.kill()
+        return ["Dune"]
+
+    assert example.Bestsellers(example.connect(own_server.url), load).get("scifi") == ["Dune"]
+
+
+def test_failed_load_raises_and_releases_the_lock(example: ModuleType, cache: Any) -> None:
+    def fail(_: str) -> Any:
+        raise RuntimeError("the database is down")
+
+    with pytest.raises(RuntimeError):
+        example.Bestsellers(cache, fail).get("scifi")
+    assert cache.exists(example.lock_key("scifi"), example.cache_key("scifi")) == 0
+    assert example.Bestsellers(cache, Loads()).get("scifi") == ["load 1"]
+
+
+def test_empty_category_is_cached_too(example: ModuleType, cache: Any) -> None:
+    loads: list[str] = []
+
+    def load(category: str) -> Any:
+        loads.append(category)
+        return []
+
+    books = example.Bestsellers(cache, load)
+    for category in ("*", "' OR '1'='1", "ключ\n", "x" * 10_000):
+        assert books.get(category) == []
+        assert books.get(category) == []
+    assert len(loads) == 4
