@@ -1,0 +1,89 @@
+using StackExchange.Redis;
+using Xunit;
+using static SingleFlight;
+
+/// <summary>What the page claims of single flight in one process, in C#.</summary>
+public sealed class SingleFlightTests : IAsyncLifetime
+{
+    static readonly TimeSpan Long = TimeSpan.FromSeconds(20);
+    ConnectionMultiplexer redis = null!;
+    readonly TaskCompletionSource go = new();
+    int loads;
+
+    public async Task InitializeAsync() => redis = await ConnectAsync(await RedisServer.FlushedSessionAsync());
+
+    public async Task DisposeAsync() => await redis.DisposeAsync();
+
+    Bestsellers Books(Func<string, Task<string[]>> load) => new(redis.GetDatabase(), load);
+
+    [Fact(DisplayName = "fifty_callers_in_one_process_load_once")]
+    public async Task FiftyCallersInOneProcessLoadOnce()
+    {
+        var books = Books(async _ =>
+        {
+            Interlocked.Increment(ref loads);
+            await go.Task.WaitAsync(Long);
+            return ["Dune"];
+        });
+        var callers = Enumerable.Range(0, 50).Select(_ => books.GetAsync("scifi")).ToArray(); // all have asked now
+        go.SetResult();
+        Assert.All(await Task.WhenAll(callers), titles => Assert.Equal(["Dune"], titles));
+        Assert.Equal(1, loads);
+        Assert.Equal(["Dune"], await books.GetAsync("scifi"));
+        Assert.Equal(1, loads);
+    }
+
+    [Fact(DisplayName = "failed_load_reaches_all_who_wait_and_is_forgotten")]
+    public async Task FailedLoadReachesAllWhoWaitAndIsForgotten()
+    {
+        var books = Books(async _ =>
+        {
+            if (Interlocked.Increment(ref loads) > 1) return ["Dune"];
+            await go.Task.WaitAsync(Long);
+            throw new TimeoutException("the database is down");
+        });
+        var callers = Enumerable.Range(0, 10).Select(_ => books.GetAsync("scifi")).ToArray();
+        go.SetResult();
+        foreach (var caller in callers) await Assert.ThrowsAsync<TimeoutException>(() => caller);
+        Assert.Equal(1, loads);
+        Assert.Equal(["Dune"], await books.GetAsync("scifi"));
+    }
+
+    [Fact(DisplayName = "two_processes_with_single_flight_load_twice")]
+    public async Task TwoProcessesWithSingleFlightLoadTwice()
+    {
+        async Task<string[]> LoadAsync(string category)
+        {
+            if (Interlocked.Increment(ref loads) == 2) go.SetResult();
+            await go.Task.WaitAsync(Long); // until both load
+            return ["Dune"];
+        }
+        await Task.WhenAll(Books(LoadAsync).GetAsync("scifi"), Books(LoadAsync).GetAsync("scifi"));
+        Assert.Equal(2, loads);
+    }
+
+    [Fact(DisplayName = "callers_of_different_keys_do_not_wait_for_each_other")]
+    public async Task CallersOfDifferentKeysDoNotWaitForEachOther()
+    {
+        var books = Books(async category =>
+        {
+            if (Interlocked.Increment(ref loads) == 2) go.SetResult();
+            await go.Task.WaitAsync(Long); // until both load
+            return [category];
+        });
+        string[] hostile = ["*", "ключ\n" + new string('x', 10_000)];
+        var answers = await Task.WhenAll(hostile.Select(books.GetAsync));
+        Assert.Equal(hostile, answers.Select(titles => titles.Single()));
+    }
+
+    [Fact(DisplayName = "single_flight_works_without_redis")]
+    public async Task SingleFlightWorksWithoutRedis()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var own = await ConnectAsync(server.Url);
+        var books = new Bestsellers(own.GetDatabase(), _ => Task.FromResult<string[]>(["Dune"]));
+        server.Kill();
+        Assert.Equal(["Dune"], await books.GetAsync("scifi"));
+        Assert.Equal(2, books.CacheErrors);
+    }
+}
