@@ -1,0 +1,134 @@
+/** What the stampede page claims of the lock, in JavaScript. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { Bestsellers, cacheKey, connect, lockKey } from "../../../snippets/patterns/stampede/lock.mjs";
+import { flushed, startServer } from "../../redis_server.mjs";
+
+const LONG = { wait: 60_000 };
+
+function client(t, url) {
+  const cache = connect(url);
+  t.after(() => cache.disconnect());
+  return cache;
+}
+
+/** A database that counts its loads. */
+function counted() {
+  const load = async () => {
+    load.count += 1;
+    const number = load.count;
+    await sleep(100);
+    return [`load ${number}`];
+  };
+  load.count = 0;
+  return load;
+}
+
+test("fifty_threads_load_once", async (t) => {
+  const [url, load] = [await flushed(), counted()];
+  // a client each, so that they are as far apart as processes
+  const readers = Array.from({ length: 50 }, () => new Bestsellers(client(t, url), load, LONG));
+  const answers = await Promise.all(readers.map((books) => books.get("scifi")));
+  assert.deepEqual(answers, Array(50).fill(["load 1"]));
+  assert.equal(load.count, 1);
+  const [{ cache }] = readers;
+  assert.equal(await cache.exists(lockKey("scifi")), 0);
+  const ttl = await cache.ttl(cacheKey("scifi"));
+  assert.ok(ttl >= 3239 && ttl <= 3960, `${ttl}`);
+});
+
+// The schedule in which a lock without a second look loads twice.
+test("reader_that_missed_before_the_store_loads_nothing", async (t) => {
+  const [url, load, other] = [await flushed(), counted(), counted()];
+  const [cache, real] = [client(t, url), client(t, url)];
+  cache.set = async (key, ...rest) => {
+    if (key === lockKey("scifi")) {
+      delete cache.set;
+      await new Bestsellers(real, other).get("scifi"); // loads, stores and releases
+    }
+    return real.set(key, ...rest);
+  };
+  assert.deepEqual(await new Bestsellers(cache, load).get("scifi"), ["load 1"]);
+  assert.deepEqual([other.count, load.count], [1, 0]);
+  assert.equal(await real.exists(lockKey("scifi")), 0);
+});
+
+test("killed_holder_delays_the_next_load_by_at_most_the_lock_ttl", async (t) => {
+  const [cache, load] = [client(t, await flushed()), counted()];
+  await cache.set(lockKey("scifi"), "a killed holder", "PX", 1000);
+  const started = performance.now();
+  assert.deepEqual(await new Bestsellers(cache, load, LONG).get("scifi"), ["load 1"]);
+  assert.ok(performance.now() - started < 1000 + 5000); // one poll later, on a busy machine
+  assert.equal(load.count, 1);
+});
+
+test("all_who_wait_for_a_killed_holder_load_once", async (t) => {
+  const [cache, load] = [client(t, await flushed()), counted()];
+  await cache.set(lockKey("scifi"), "a killed holder", "PX", 300);
+  const books = new Bestsellers(cache, load, LONG);
+  const answers = await Promise.all(Array.from({ length: 50 }, () => books.get("scifi")));
+  assert.deepEqual(answers, Array(50).fill(["load 1"]));
+  assert.equal(load.count, 1);
+});
+
+test("late_holder_does_not_release_anothers_lock", async (t) => {
+  const cache = client(t, await flushed());
+  const slowLoad = async () => {
+    await cache.del(lockKey("scifi")); // its time is up
+    assert.equal(await cache.set(lockKey("scifi"), "another's token", "PX", 60_000, "NX"), "OK");
+    return ["Dune"];
+  };
+  assert.deepEqual(await new Bestsellers(cache, slowLoad).get("scifi"), ["Dune"]);
+  assert.equal(await cache.get(lockKey("scifi")), "another's token");
+});
+
+test("late_holder_does_not_overwrite_what_another_stored", async (t) => {
+  const cache = client(t, await flushed());
+  const slowLoad = async () => {
+    await cache.del(lockKey("scifi")); // its time is up, and another loads
+    await new Bestsellers(cache, () => ["newer"]).get("scifi");
+    return ["older"];
+  };
+  assert.deepEqual(await new Bestsellers(cache, slowLoad).get("scifi"), ["older"]);
+  assert.deepEqual(await new Bestsellers(cache, counted()).get("scifi"), ["newer"]);
+});
+
+test("stuck_lock_is_waited_for_only_so_long", { timeout: 30_000 }, async (t) => {
+  const cache = client(t, await flushed());
+  await cache.set(lockKey("scifi"), "stuck");
+  assert.deepEqual(await new Bestsellers(cache, counted(), { wait: 300 }).get("scifi"), ["load 1"]);
+  assert.equal(await cache.get(lockKey("scifi")), "stuck");
+});
+
+test("redis_down_still_loads", { timeout: 30_000 }, async (t) => {
+  const server = await startServer();
+  t.after(server.stop);
+  const books = new Bestsellers(client(t, server.url), counted(), LONG);
+  await books.cache.ping();
+  await server.kill();
+  assert.deepEqual(await books.get("scifi"), ["load 1"]);
+  assert.equal(books.stats["cache errors"], 3); // the look, the SET, the release
+});
+
+test("failed_load_raises_and_releases_the_lock", async (t) => {
+  const cache = client(t, await flushed());
+  const fail = () => { throw new Error("the database is down"); };
+  await assert.rejects(new Bestsellers(cache, fail).get("scifi"), /the database is down/);
+  assert.equal(await cache.exists(lockKey("scifi"), cacheKey("scifi")), 0);
+  assert.deepEqual(await new Bestsellers(cache, counted()).get("scifi"), ["load 1"]);
+});
+
+test("empty_category_is_cached_too", async (t) => {
+  let loads = 0;
+  const books = new Bestsellers(client(t, await flushed()), () => {
+    loads += 1;
+    return [];
+  });
+  for (const category of ["*", "' OR '1'='1", "ключ\n", "x".repeat(10_000)]) {
+    assert.deepEqual(await books.get(category), []);
+    assert.deepEqual(await books.get(category), []);
+  }
+  assert.equal(loads, 4);
+});

@@ -1,0 +1,84 @@
+/** What the page claims of single flight in one process, in JavaScript. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Bestsellers, connect } from "../../../snippets/patterns/stampede/single_flight.mjs";
+import { flushed, startServer } from "../../redis_server.mjs";
+
+function makeBooks(t, url, load) {
+  const cache = connect(url);
+  t.after(() => cache.disconnect());
+  return new Bestsellers(cache, load);
+}
+
+/** A load that waits until as many run as are expected. */
+function together(count, answer) {
+  let open;
+  const opened = new Promise((resolve) => { open = resolve; });
+  const load = async (category) => {
+    load.count += 1;
+    if (load.count === count) open();
+    await opened;
+    return answer(category);
+  };
+  load.count = 0;
+  load.open = open;
+  return load;
+}
+
+test("fifty_callers_in_one_process_load_once", async (t) => {
+  const load = together(1, () => ["Dune"]);
+  const books = makeBooks(t, await flushed(), load);
+  const answers = await Promise.all(Array.from({ length: 50 }, () => books.get("scifi")));
+  assert.deepEqual(answers, Array(50).fill(["Dune"]));
+  assert.equal(load.count, 1);
+  assert.equal(books.flights.flights.size, 0);
+  assert.deepEqual(await books.get("scifi"), ["Dune"]);
+  assert.equal(load.count, 1);
+});
+
+test("failed_load_reaches_all_who_wait_and_is_forgotten", async (t) => {
+  let loads = 0;
+  const books = makeBooks(t, await flushed(), () => {
+    loads += 1;
+    if (loads === 1) throw new Error("the database is down");
+    return ["Dune"];
+  });
+  const callers = await Promise.allSettled(Array.from({ length: 10 }, () => books.get("scifi")));
+  assert.deepEqual(callers.map((one) => one.reason?.message), Array(10).fill("the database is down"));
+  assert.equal(loads, 1);
+  assert.deepEqual(await books.get("scifi"), ["Dune"]);
+});
+
+test("fifty_callers_in_one_process_send_one_get", async (t) => {
+  const books = makeBooks(t, await flushed(), () => ["Dune"]);
+  await books.cache.config("RESETSTAT");
+  await Promise.all(Array.from({ length: 50 }, () => books.get("scifi")));
+  const stats = await books.cache.info("commandstats");
+  assert.match(stats, /cmdstat_get:calls=1,/);
+  assert.match(stats, /cmdstat_set:calls=1,/);
+});
+
+test("two_processes_with_single_flight_load_twice", async (t) => {
+  const [url, load] = [await flushed(), together(2, () => ["Dune"])];
+  const processes = [makeBooks(t, url, load), makeBooks(t, url, load)];
+  await Promise.all(processes.map((books) => books.get("scifi")));
+  assert.equal(load.count, 2);
+});
+
+test("callers_of_different_keys_do_not_wait_for_each_other", async (t) => {
+  const books = makeBooks(t, await flushed(), together(2, (category) => [category]));
+  const hostile = ["*", `ключ\n${"x".repeat(10_000)}`];
+  const answers = await Promise.all(hostile.map((category) => books.get(category)));
+  assert.deepEqual(answers, hostile.map((category) => [category]));
+});
+
+test("single_flight_works_without_redis", async (t) => {
+  const server = await startServer();
+  t.after(server.stop);
+  const books = makeBooks(t, server.url, () => ["Dune"]);
+  await books.cache.ping();
+  await server.kill();
+  assert.deepEqual(await books.get("scifi"), ["Dune"]);
+  assert.equal(books.stats["cache errors"], 2);
+});
