@@ -52,7 +52,14 @@ public sealed class LockTests : IAsyncLifetime
     [Fact(DisplayName = "killed_holder_delays_the_next_load_by_at_most_the_lock_ttl")]
     public async Task KilledHolderDelaysTheNextLoadByAtMostTheLockTtl()
     {
-        await cache.StringSetAsync(LockKey("scifi"), "a killed holder", TimeSpan.FromSeconds(1));
+        var holder = new Bestsellers(cache, async _ =>
+        {
+            await Task.Delay(Timeout.Infinite); // killed: it never stores, and never releases
+            return [];
+        })
+        { LockTtl = TimeSpan.FromSeconds(1) };
+        _ = holder.GetAsync("scifi");
+        while (!await cache.KeyExistsAsync(LockKey("scifi"))) await Task.Delay(5);
         var waited = Stopwatch.StartNew();
         Assert.Equal(["load 1"], await new Bestsellers(cache, LoadAsync) { Wait = Long }.GetAsync("scifi"));
         Assert.InRange(waited.Elapsed.TotalSeconds, 0, 1 + 5); // one poll later, on a busy machine

@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import redis
 
 from tests.servers import Server
 
@@ -17,7 +18,7 @@ from tests.servers import Server
 PROCESS = """
 import importlib.util, sys, time
 from concurrent.futures import ThreadPoolExecutor
-path, url, readers, seconds = sys.argv[1:]
+path, url, readers, seconds, lock_ttl = sys.argv[1:]
 spec = importlib.util.spec_from_file_location("lock_example", path)
 lock = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(lock)
@@ -28,7 +29,7 @@ def load(category):
     time.sleep(float(seconds))
     return ["Dune"]
 
-books = lock.Bestsellers(cache, load, lock_ttl=float(seconds) + 10, wait=60)
+books = lock.Bestsellers(cache, load, lock_ttl=float(lock_ttl), wait=60)
 cache.incr("ready")
 while not cache.exists("go"):
     time.sleep(0.005)
@@ -62,9 +63,9 @@ def processes(example: ModuleType, redis_url: str) -> Iterator[Any]:
     """Start processes of readers; those that still run when the test ends are killed."""
     started: list[subprocess.Popen] = []
 
-    def start(readers: int, seconds: float) -> subprocess.Popen:
-        command = [sys.executable, "-c", PROCESS, str(example.__file__), redis_url, str(readers), str(seconds)]
-        started.append(subprocess.Popen(command))
+    def start(readers: int, seconds: float, lock_ttl: float) -> subprocess.Popen:
+        arguments = [str(example.__file__), redis_url, str(readers), str(seconds), str(lock_ttl)]
+        started.append(subprocess.Popen([sys.executable, "-c", PROCESS, *arguments]))
         return started[-1]
 
     yield start
@@ -97,7 +98,7 @@ def test_fifty_threads_load_once(example: ModuleType, cache: Any) -> None:
 
 
 def test_three_processes_load_once(cache: Any, processes: Any) -> None:
-    running = [processes(readers=20, seconds=0.3) for _ in range(3)]
+    running = [processes(readers=20, seconds=0.3, lock_ttl=30) for _ in range(3)]
     wait_until(lambda: cache.get("ready") == "3")
     cache.set("go", 1)
     assert [process.wait(60) for process in running] == [0, 0, 0]
@@ -124,16 +125,15 @@ def test_reader_that_missed_before_the_store_loads_nothing(example: ModuleType, 
 def test_killed_holder_delays_the_next_load_by_at_most_the_lock_ttl(
     example: ModuleType, cache: Any, processes: Any
 ) -> None:
-    holder = processes(readers=1, seconds=60)
+    holder = processes(readers=1, seconds=60, lock_ttl=2)
     cache.set("go", 1)
     wait_until(lambda: cache.get("loads") == "1")
-    cache.pexpire(example.lock_key("scifi"), 1000)  # the lock's TTL, from now on
     holder.kill()
     holder.wait()
 
     load, started = Loads(), time.monotonic()
-    assert example.Bestsellers(cache, load, lock_ttl=1, wait=60).get("scifi") == ["load 1"]
-    assert time.monotonic() - started < 1 + 5  # one poll later, and some time for a busy machine
+    assert example.Bestsellers(cache, load, wait=60).get("scifi") == ["load 1"]
+    assert time.monotonic() - started < 2 + 5  # one poll later, and some time for a busy machine
     assert load.count == 1
 
 
@@ -204,6 +204,24 @@ def test_failed_load_raises_and_releases_the_lock(example: ModuleType, cache: An
         example.Bestsellers(cache, fail).get("scifi")
     assert cache.exists(example.lock_key("scifi"), example.cache_key("scifi")) == 0
     assert example.Bestsellers(cache, Loads()).get("scifi") == ["load 1"]
+
+
+def test_lock_works_on_a_cluster_where_both_keys_in_one_command_do_not(example: ModuleType) -> None:
+    node = Server("--cluster-enabled", "yes")
+    try:
+        cache = example.connect(node.url)
+        cache.execute_command("CLUSTER ADDSLOTSRANGE 0 16383")
+        wait_until(lambda: cache.cluster("INFO")["cluster_state"] == "ok")
+        assert example.Bestsellers(cache, Loads()).get("scifi") == ["load 1"]
+        assert cache.exists(example.cache_key("scifi")) == 1
+        assert cache.exists(example.lock_key("scifi")) == 0
+        both = cache.pipeline(transaction=True)
+        both.get(example.cache_key("scifi"))
+        both.get(example.lock_key("scifi"))
+        with pytest.raises(redis.RedisError, match="slot"):
+            both.execute()
+    finally:
+        node.stop()
 
 
 def test_empty_category_is_cached_too(example: ModuleType, cache: Any) -> None:
