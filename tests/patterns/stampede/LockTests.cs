@@ -107,7 +107,7 @@ public sealed class LockTests : IAsyncLifetime
     {
         await cache.StringSetAsync(LockKey("scifi"), "stuck");
         var books = new Bestsellers(cache, LoadAsync) { Wait = TimeSpan.FromSeconds(0.3) };
-        Assert.Equal(["load 1"], await books.GetAsync("scifi").WaitAsync(Long));
+        Assert.Equal(["load 1"], await books.GetAsync("scifi").WaitAsync(TimeSpan.FromSeconds(10)));
         Assert.Equal("stuck", await cache.StringGetAsync(LockKey("scifi")));
     }
 

@@ -97,7 +97,7 @@ test("late_holder_does_not_overwrite_what_another_stored", async (t) => {
   assert.deepEqual(await new Bestsellers(cache, counted()).get("scifi"), ["newer"]);
 });
 
-test("stuck_lock_is_waited_for_only_so_long", { timeout: 30_000 }, async (t) => {
+test("stuck_lock_is_waited_for_only_so_long", { timeout: 10_000 }, async (t) => {
   const cache = client(t, await flushed());
   await cache.set(lockKey("scifi"), "stuck");
   assert.deepEqual(await new Bestsellers(cache, counted(), { wait: 300 }).get("scifi"), ["load 1"]);

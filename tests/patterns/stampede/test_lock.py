@@ -173,7 +173,7 @@ def test_stuck_lock_is_waited_for_only_so_long(example: ModuleType, cache: Any) 
     cache.set(lock, "stuck")
     started = time.monotonic()
     assert example.Bestsellers(cache, load, wait=0.3).get("scifi") == ["load 1"]
-    assert time.monotonic() - started >= 0.3
+    assert 0.3 <= time.monotonic() - started < 10
     assert load.count == 1
     assert cache.get(lock) == "stuck"
 
