@@ -19,7 +19,7 @@ def get_with_refresh(cache: redis.Redis, key: str, refresh: Any) -> Any:
     ttl: Any = cache.ttl(key)
 
     if ttl < ORIGINAL_TTL * 0.25:
-        threading.Thread(target=refresh, args=(key,)).start()  # in the background
+        threading.Thread(target=refresh, args=(key,)).start()
 
     return data
 

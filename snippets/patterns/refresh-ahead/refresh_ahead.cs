@@ -51,7 +51,7 @@ static class RefreshAhead
             return JsonSerializer.Deserialize<Report>(cached.ToString(), Json)!;
         }
 
-        /// <summary>Fetch the value and the time it has left, both of one moment.</summary>
+        /// <summary>Fetch the value and its time left, both of one moment.</summary>
         async Task<(RedisValue Value, TimeSpan? Left)> LookAsync(string id)
         {
             var both = cache.CreateTransaction();
@@ -80,14 +80,14 @@ static class RefreshAhead
         {
             try
             {
-                if ((await LookAsync(id)).Left < RefreshBelow) // still: none came before us
+                if ((await LookAsync(id)).Left < RefreshBelow) // still: none came first
                 {
                     Interlocked.Increment(ref Refreshes);
                     await StoreAsync(id, await load(id), When.Exists);
                 }
                 await cache.ScriptEvaluateAsync(Release, [LockKey(id)], [token]);
             }
-            catch (Exception e) // readers have the old value; the lock delays the next try
+            catch (Exception e) // readers have the old value; the lock stays
             {
                 Interlocked.Increment(ref FailedRefreshes);
                 Console.Error.WriteLine($"refresh of report {id}: {e.Message}");

@@ -50,7 +50,7 @@ export class Reports {
     return JSON.parse(cached);
   }
 
-  /** Fetch the value and the ms that it has left, both of one moment. */
+  /** Fetch the value and its time left, both of one moment. */
   async look(id) {
     const both = this.cache.multi().get(cacheKey(id)).pttl(cacheKey(id));
     return (await both.exec()).map(([error, reply]) => {
@@ -82,7 +82,7 @@ export class Reports {
         await this.store(id, await this.load(id), "XX");
       }
       await this.cache.eval(RELEASE, 1, lockKey(id), token);
-    } catch (error) { // readers have the old value; the lock delays the next try
+    } catch (error) { // readers have the old value; the lock stays
       this.stats["failed refreshes"] += 1;
       console.error(`refresh of report ${id}:`, error);
     }

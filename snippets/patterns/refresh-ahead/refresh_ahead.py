@@ -61,7 +61,7 @@ class Reports:
         return json.loads(cached)
 
     def look(self, report_id: str) -> tuple[str | None, int]:
-        """Fetch the value and the ms that it has left, both of one moment."""
+        """Fetch the value and its time left, both of one moment."""
         both = self.cache.pipeline(transaction=True)
         both.get(cache_key(report_id))
         both.pttl(cache_key(report_id))
@@ -89,7 +89,7 @@ class Reports:
                 self.count("refreshes")
                 self.store(report_id, self.load(report_id), only_if_there=True)
             self.cache.eval(RELEASE, 1, lock_key(report_id), token)
-        except Exception:  # readers have the old value; the lock delays the next try
+        except Exception:  # readers have the old value; the lock stays
             self.count("failed refreshes")
             logging.exception("refresh of report %s", report_id)
 

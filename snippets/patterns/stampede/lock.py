@@ -77,7 +77,7 @@ class Bestsellers:
             if (cached := self.cache.get(key)) is not None:
                 return cached
             if self.cache.set(lock, token, nx=True, px=round(self.lock_ttl * 1000)):
-                cached = self.cache.get(key)  # the second look: stored since the first?
+                cached = self.cache.get(key)  # the second look
                 if cached is not None:
                     self.release(category, token)
                 return cached
@@ -86,7 +86,7 @@ class Bestsellers:
 
     def store(self, category: str, titles: Any) -> None:
         value, ttl = json.dumps(titles, separators=(",", ":")), jitter(3600)
-        self.cache.set(cache_key(category), value, ex=ttl, nx=True)  # the first stays
+        self.cache.set(cache_key(category), value, ex=ttl, nx=True)  # first wins
 
     def release(self, category: str, token: str) -> None:
         self.cache.eval(RELEASE, 1, lock_key(category), token)

@@ -40,7 +40,7 @@ class SingleFlight:
         self.lock = threading.Lock()
 
     def do(self, key: str, work: Callable[[], Any]) -> Any:
-        """Do the work for a key, or wait for the caller who is doing it already."""
+        """Do the work for a key, or wait for whoever does it."""
         with self.lock:
             flight = self.flights.get(key)
             if mine := flight is None:
@@ -49,7 +49,7 @@ class SingleFlight:
             try:
                 flight.set_result(work())
             except BaseException as error:
-                flight.set_exception(error)  # for all who wait, and for none later
+                flight.set_exception(error)  # for all who wait
             finally:
                 with self.lock:
                     del self.flights[key]

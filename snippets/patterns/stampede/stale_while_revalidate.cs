@@ -84,7 +84,7 @@ static class StaleWhileRevalidate
                 }
                 await cache.ScriptEvaluateAsync(Release, [LockKey(category)], [token]);
             }
-            catch (Exception e) // readers have the old value; the lock delays the next try
+            catch (Exception e) // readers have the old value; the lock stays
             {
                 Interlocked.Increment(ref FailedRefreshes);
                 Console.Error.WriteLine($"refresh of bestsellers {category}: {e.Message}");

@@ -38,7 +38,7 @@ export class Bestsellers {
   async get(category) {
     const cached = await this.tryCache(() => this.cache.get(cacheKey(category)));
     if (cached === null) {
-      const titles = await this.load(category); // nothing to serve: this caller waits
+      const titles = await this.load(category); // cold: this caller waits
       await this.tryCache(() => this.store(category, titles));
       return titles;
     }
@@ -73,7 +73,7 @@ export class Bestsellers {
         await this.store(category, await this.load(category), "XX");
       }
       await this.cache.eval(RELEASE, 1, lockKey(category), token);
-    } catch (error) { // readers have the old value; the lock delays the next try
+    } catch (error) { // readers have the old value; the lock stays
       this.stats["failed refreshes"] += 1;
       console.error(`refresh of bestsellers ${category}:`, error);
     }

@@ -80,11 +80,11 @@ class Bestsellers:
     def refresh(self, category: str, token: str) -> None:
         try:
             cached: Any = self.cache.get(cache_key(category))
-            if cached is not None and self.is_stale(cached):  # none came first
+            if cached is not None and self.is_stale(cached):  # still
                 self.count("refreshes")
                 self.store(category, self.load(category), only_if_there=True)
             self.cache.eval(RELEASE, 1, lock_key(category), token)
-        except Exception:  # readers have the old value; the lock delays the next try
+        except Exception:  # readers have the old value; the lock stays
             self.count("failed refreshes")
             logging.exception("refresh of bestsellers %s", category)
 

@@ -23,7 +23,7 @@ def bestsellers(cache: redis.Redis, load: Load, category: str, pause: Any) -> An
     key, lock = f"cache:bestsellers:{category}", f"lock:bestsellers:{category}"
     cached: Any = None
     while (cached := cache.get(key)) is None:
-        pause()  # a slow network, a busy processor: any reader can lose time here
+        pause()  # a slow network, a busy processor: any reader can be late
         token = uuid.uuid4().hex
         if cache.set(lock, token, nx=True, px=5000):
             titles = load(category)

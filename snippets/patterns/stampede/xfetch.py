@@ -69,7 +69,7 @@ class Trending:
         if is_due(entry, self.now(), self.rng) and (token := self.try_lock(category)):
             try:
                 newest = self.try_cache(lambda: self.look(category))
-                if newest is None or newest.expiry <= entry.expiry:  # none came first
+                if newest is None or newest.expiry <= entry.expiry:
                     return self.load_and_store(category)
             except Exception:  # the value at hand has not expired yet
                 logging.exception("early load of trending %s", category)
@@ -93,7 +93,7 @@ class Trending:
         return value
 
     def store(self, key: str, fields: list[Any]) -> None:
-        both = self.cache.pipeline(transaction=True)  # never a hash without an expiry
+        both = self.cache.pipeline(transaction=True)  # never one without the other
         both.hset(key, mapping=dict(zip(Entry._fields, fields, strict=True)))
         both.expire(key, TTL)
         both.execute()

@@ -49,7 +49,7 @@ test("cold_key_is_loaded", async (t) => {
   assert.ok(ttl >= 3239 && ttl <= 3960, `${ttl}`);
 });
 
-test("fifty_readers_start_one_refresh", async (t) => {
+test("fifty_readers_start_one_refresh", { timeout: 20_000 }, async (t) => {
   const [reports, db] = await nearItsEnd(t, await flushed());
   const { open, opened } = gate();
   db.go = opened; // the refresh is under way as long as they read
@@ -124,7 +124,7 @@ test("reader_that_comes_too_late_does_not_refresh_again", async (t) => {
   assert.equal(await reports.cache.exists(lockKey("7")), 0);
 });
 
-test("delete_during_a_refresh_is_not_undone", async (t) => {
+test("delete_during_a_refresh_is_not_undone", { timeout: 20_000 }, async (t) => {
   const [reports, db] = await nearItsEnd(t, await flushed());
   const { open, opened } = gate();
   db.go = opened;

@@ -26,7 +26,7 @@ function counted() {
   return load;
 }
 
-test("fifty_threads_load_once", async (t) => {
+test("fifty_threads_load_once", { timeout: 20_000 }, async (t) => {
   const [url, load] = [await flushed(), counted()];
   // a client each, so that they are as far apart as processes
   const readers = Array.from({ length: 50 }, () => new Bestsellers(client(t, url), load, LONG));
@@ -55,7 +55,7 @@ test("reader_that_missed_before_the_store_loads_nothing", async (t) => {
   assert.equal(await real.exists(lockKey("scifi")), 0);
 });
 
-test("killed_holder_delays_the_next_load_by_at_most_the_lock_ttl", async (t) => {
+test("killed_holder_delays_the_next_load_by_at_most_the_lock_ttl", { timeout: 20_000 }, async (t) => {
   const [cache, load] = [client(t, await flushed()), counted()];
   // killed: it never stores, and never releases
   new Bestsellers(cache, () => new Promise(() => {}), { lockTtl: 1000 }).get("scifi");

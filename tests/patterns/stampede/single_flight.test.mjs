@@ -26,7 +26,7 @@ function together(count, answer) {
   return load;
 }
 
-test("fifty_callers_in_one_process_load_once", async (t) => {
+test("fifty_callers_in_one_process_load_once", { timeout: 20_000 }, async (t) => {
   const load = together(1, () => ["Dune"]);
   const books = makeBooks(t, await flushed(), load);
   const answers = await Promise.all(Array.from({ length: 50 }, () => books.get("scifi")));
@@ -59,14 +59,14 @@ test("fifty_callers_in_one_process_send_one_get", async (t) => {
   assert.match(stats, /cmdstat_set:calls=1,/);
 });
 
-test("two_processes_with_single_flight_load_twice", async (t) => {
+test("two_processes_with_single_flight_load_twice", { timeout: 20_000 }, async (t) => {
   const [url, load] = [await flushed(), together(2, () => ["Dune"])];
   const processes = [makeBooks(t, url, load), makeBooks(t, url, load)];
   await Promise.all(processes.map((books) => books.get("scifi")));
   assert.equal(load.count, 2);
 });
 
-test("callers_of_different_keys_do_not_wait_for_each_other", async (t) => {
+test("callers_of_different_keys_do_not_wait_for_each_other", { timeout: 20_000 }, async (t) => {
   const books = makeBooks(t, await flushed(), together(2, (category) => [category]));
   const hostile = ["*", `ключ\n${"x".repeat(10_000)}`];
   const answers = await Promise.all(hostile.map((category) => books.get(category)));

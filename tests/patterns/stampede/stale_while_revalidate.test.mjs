@@ -43,7 +43,7 @@ test("fresh_value_is_served_without_a_refresh", async (t) => {
   assert.ok(ttl > TTL - 10 && ttl <= TTL, `${ttl}`);
 });
 
-test("fifty_readers_of_a_stale_value_wait_for_nothing_and_load_once", async (t) => {
+test("fifty_readers_of_a_stale_value_wait_for_nothing_and_load_once", { timeout: 20_000 }, async (t) => {
   const [books, db] = await makeBooks(t, await flushed());
   const { open, opened } = gate();
   db.go = opened; // the load is under way as long as they read
@@ -71,7 +71,7 @@ test("failed_revalidation_keeps_the_stale_value", async (t) => {
   assert.ok(ttl > 0 && ttl <= LOCK_TTL, `${ttl}`);
 });
 
-test("delete_during_a_revalidation_is_not_undone", async (t) => {
+test("delete_during_a_revalidation_is_not_undone", { timeout: 20_000 }, async (t) => {
   const [books, db] = await makeBooks(t, await flushed());
   const { open, opened } = gate();
   db.go = opened;
