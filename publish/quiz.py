@@ -1,22 +1,20 @@
-"""The quiz: one bank of questions, the page that asks them all, and the check question of a topic page.
-
-The bank is read as nodes of YAML, because these know their lines, and every scalar in it is text.
-"""
+"""The quiz: one bank of questions, the page that asks them all, and the check question of a topic page."""
 
 import html
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import yaml
 from markdown.extensions.toc import slugify, unique
 from mkdocs.config.defaults import MkDocsConfig
-from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from yaml.nodes import Node
 
 from publish import snippets
 from publish.blocks import split
+from publish.nodes import Reader, line_of
 from publish.snippets import Fault, Library, digest
 
 if TYPE_CHECKING:  # the press asks this module for its questions
@@ -70,48 +68,8 @@ class Question:
         return digest(json.dumps([self.type, self.ask, options, self.steps, self.program, self.line, self.show]))
 
 
-class Reader:
-    """Takes the bank apart, and notes what is not as it should be."""
-
-    def __init__(self) -> None:
-        self.faults: list[Fault] = []
-
-    def wrong(self, node: Node, text: str) -> None:
-        """Note a fault at a node."""
-        self.faults.append(Fault(BANK, line_of(node), text))
-
-    def items(self, node: Node, name: str) -> list[Node]:
-        """Return the entries of a list."""
-        if isinstance(node, SequenceNode):
-            return cast(list[Node], node.value)
-        self.wrong(node, f"{name} is no list; begin each entry with a dash")
-        return []
-
-    def fields(self, node: Node, name: str, needed: tuple[str, ...], known: tuple[str, ...]) -> dict[str, Node]:
-        """Return the fields of an entry, without those that it should not have."""
-        if not isinstance(node, MappingNode):
-            self.wrong(node, f"{name} has no fields; write each as `name: value`")
-            return {}
-        found: dict[str, Node] = {}
-        for key, value in node.value:
-            if key.value not in known:
-                self.wrong(key, f"{name} has a field {key.value}, which the quiz does not know")
-            elif key.value in found:
-                self.wrong(key, f"{name} has {key.value} twice; remove one")
-            else:
-                found[key.value] = value
-        for missing in [one for one in needed if one not in found]:
-            self.wrong(node, f"{name} lacks {missing}")
-        return found
-
-    def text(self, node: Node | None, name: str, literal: bool = False) -> str:
-        """Return a text: on one line, unless it is taken literally."""
-        if node is None:
-            return ""  # its absence was noted
-        if isinstance(node, ScalarNode) and node.value.strip():
-            return node.value if literal else " ".join(node.value.split())
-        self.wrong(node, f"{name} is {'empty' if isinstance(node, ScalarNode) else 'no text'}; write words behind it")
-        return ""
+class Bank(Reader):
+    """Takes the bank apart."""
 
     def option(self, node: Node, literal: bool) -> Option:
         """Read an option."""
@@ -144,24 +102,10 @@ class Reader:
         return question if len(self.faults) == before else None
 
 
-def line_of(node: Node) -> int:
-    """Return the line of a node, from 1."""
-    return int(node.start_mark.line) + 1
-
-
 def read(root: Path) -> tuple[list[Question], list[Fault]]:
     """Read the bank. A question that cannot be read is left out and reported."""
-    file, reader = root / BANK, Reader()
-    if not file.exists():
-        return [], []
-    try:
-        bank = yaml.compose(file.read_text("utf-8"), Loader=yaml.BaseLoader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        said = " ".join(str(getattr(error, "problem", error)).split())
-        return [], [Fault(BANK, mark.line + 1 if mark else 1, f"is not valid YAML: {said}")]
-    if bank is None:
-        return [], [Fault(BANK, 1, "is empty; write a question or remove the file")]
+    reader = Bank(BANK)
+    bank = reader.compose(root)
     questions = [reader.question(node) for node in reader.items(bank, "the bank")]
     return [question for question in questions if question], reader.faults
 
@@ -188,12 +132,8 @@ def problems(root: Path, library: Library, goals: list[str], question: Question)
         yield lines["id"], f"the id {question.id} goes into an address; use letters, digits and dashes"
     if not question.objective.isdecimal() or not 1 <= int(question.objective) <= len(goals):
         yield lines["objective"], f"there is no objective {question.objective}; {PLAN} has {len(goals)}"
-    path, _, anchor = question.page.partition("#")
-    page = (root / "docs" / path).resolve()
-    if not page.is_file() or page.suffix != ".md" or not page.is_relative_to((root / "docs").resolve()):
-        yield lines["page"], f"docs/{path} does not exist; name a page below docs/, with its suffix"
-    elif anchor not in headings(page.read_text("utf-8")):
-        yield lines["page"], f"docs/{path} has no heading with the anchor {anchor}"
+    if problem := page_problem(root, question.page):
+        yield lines["page"], problem
     for text, line in [(question.ask, lines["ask"]), *((option.text, option.line) for option in question.options)]:
         if "](proof:" in text:
             yield line, "a claim with its proof stands in a why, which is shown when the question is answered"
@@ -237,6 +177,17 @@ def objectives(root: Path) -> list[str]:
     """Return the objectives of the lesson."""
     file = root / PLAN
     return yaml.safe_load(file.read_text("utf-8"))["objectives"] if file.exists() else []
+
+
+def page_problem(root: Path, target: str) -> str:
+    """Say what is wrong with the page that a source names, with or without an anchor; nothing if it is there."""
+    path, _, anchor = target.partition("#")
+    page = (root / "docs" / path).resolve()
+    if not page.is_file() or page.suffix != ".md" or not page.is_relative_to((root / "docs").resolve()):
+        return f"docs/{path} does not exist; name a page below docs/, with its suffix"
+    if anchor not in headings(page.read_text("utf-8")):
+        return f"docs/{path} has no heading with the anchor {anchor}"
+    return ""
 
 
 def headings(page: str) -> dict[str, str]:
@@ -289,7 +240,7 @@ data-objective="{asked.objective}" data-goal="{goal}" markdown="block">
 
 {solution(asked) if asked.type == "order" else reasons(asked)}
 
-<p markdown="span">Read again: {read_again(press.root, asked)}</p>
+<p markdown="span">Read again: {link(press.root, asked.page)}</p>
 
 </details>
 </div>
@@ -356,12 +307,12 @@ def solution(asked: Question) -> str:
     return f'<ol markdown="block">\n{rows}\n</ol>\n\n<p markdown="span">{asked.why}</p>'
 
 
-def read_again(root: Path, asked: Question) -> str:
-    """Return the link to what answers a question, named by its page and heading."""
-    path, _, anchor = asked.page.partition("#")
+def link(root: Path, target: str) -> str:
+    """Return a link to a page, named by its title and the heading that the anchor means."""
+    path, _, anchor = target.partition("#")
     found = headings((root / "docs" / path).read_text("utf-8"))
     words = ": ".join(dict.fromkeys([found.get("", path), found[anchor]]))
-    return f"[{words}](/{asked.page})"
+    return f"[{words}](/{target})"
 
 
 def pages(press: "Press", site: MkDocsConfig) -> dict[str, str | bytes]:
