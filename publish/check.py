@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from publish import blocks, deck, diagrams, ledger, lesson, library, quiz
+from publish import blocks, deck, diagrams, ledger, lesson, library, matrix, quiz, tree
 from publish.expand import CLAIM, Press
 from publish.includes import INCLUDE, parse
 from publish.includes import PARTS as GENERATED
@@ -16,7 +16,7 @@ from publish.languages import LANGUAGES
 from publish.proofs import NOT_RUN
 from publish.snippets import MARK, RESERVED, Fault, read_text
 
-PARTS = (lesson, quiz, library, deck)  # what else has sources of its own: each finds its own faults
+PARTS = (lesson, quiz, library, deck, matrix, tree)  # what else has sources of its own: each finds its own faults
 
 ALLOWED = "docs/_course/allowed-code.yml"
 CONTAINER = re.compile(r"\s*(?:[-*+]|\d+\.|!!!|\?\?\?\+?|===[!+]?|\[\^\w+\]:|:)\s")
@@ -37,8 +37,12 @@ def check(root: Path, strict: bool = False) -> list[Fault]:
         if strict:
             stale = diagrams.stale(text, root / "docs")
             faults += [Fault(path, line, "this diagram is not drawn; run `make diagrams`") for line in stale]
-    for line, text in quiz.texts(root):
-        faults += [fault._replace(line=line) for fault in check_page(press, quiz.BANK, text, shown)]
+    for path, fence in diagrams.generated(root) if strict else ():
+        if diagrams.stale(fence, root / "docs"):
+            faults.append(Fault(path, 1, "its diagram is not drawn; run `make diagrams`"))
+    for path, texts in ((quiz.BANK, quiz.texts), (matrix.DATA, matrix.texts), (tree.DATA, tree.texts)):
+        for line, text in texts(root):
+            faults += [fault._replace(line=line) for fault in check_page(press, path, text, shown)]
     for snippet in press.library.snippets:
         for name, section in snippet.sections.items():
             if (snippet.example, name) not in shown:

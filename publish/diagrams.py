@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from publish import branches, tree
 from publish.blocks import split
 from publish.snippets import Fault
 
@@ -82,6 +83,13 @@ def stale(markdown: str, docs: Path = DOCS) -> list[int]:
     return [line for line, fence in found if fence and not svg_path(fence["source"], docs).exists()]
 
 
+def generated(root: Path) -> Iterator[tuple[str, str]]:
+    """Yield the fences that are made from other sources, with the path of each."""
+    plan, wrong = tree.read(root)
+    if plan.questions and not wrong:
+        yield tree.DATA, branches.diagram(plan)
+
+
 def draw(missing: dict[Path, tuple[str, int, str]]) -> Iterator[tuple[Path, str | Fault]]:
     """Yield for each path its SVG, or what Mermaid has against its source."""
     from playwright.sync_api import sync_playwright  # a site build does without
@@ -102,9 +110,9 @@ def render(docs: Path = DOCS) -> list[str]:
     """Render what is missing and delete what no page uses: all of it or, if there are faults to return, nothing."""
     wanted: dict[Path, tuple[str, int, str]] = {}
     faults: list[str] = []
-    for page in sorted(docs.rglob("*.md")):
-        name = page.relative_to(docs.parent).as_posix()
-        for block in split(page.read_text("utf-8")):
+    pages = [(page.relative_to(docs.parent).as_posix(), page.read_text("utf-8")) for page in sorted(docs.rglob("*.md"))]
+    for name, text in (*pages, *generated(docs.parent)):
+        for block in split(text):
             if fence := FENCE.fullmatch(block.text):
                 faults += [str(Fault(name, block.line, problem)) for problem in problems(block.text)]
                 wanted.setdefault(svg_path(fence["source"], docs), (name, block.line, fence["source"]))

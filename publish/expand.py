@@ -10,12 +10,12 @@ from typing import Any
 from markdown import Extension, Markdown
 from markdown.preprocessors import Preprocessor
 
-from publish import blocks, diagrams, handout, ledger, proofs, quiz, snippets, strip
+from publish import blocks, branches, diagrams, handout, ledger, matrix, proofs, quiz, snippets, strip
 from publish.includes import INCLUDE, Include, parse
 from publish.snippets import RESERVED, Section, Snippet
 
 CLAIM = re.compile(r"\[(?P<text>[^\[\]]+)\]\(proof:(?P<name>\w+)\)(?P<end>[.,;:]?)")
-RENDER = {"lesson": strip.render, "handout": handout.render}
+RENDER = {"lesson": strip.render, "handout": handout.render, "patterns": matrix.render, "tree": branches.render}
 PROVENANCE = '{: .provenance data-search-exclude="" }'  # the search index is loaded on every page: prose only
 
 
@@ -44,7 +44,7 @@ class Press:
 
         def include(match: re.Match[str]) -> str:
             if render := RENDER.get(match["example"]):
-                return f"\n{textwrap.indent(render(self.root, match['section']), match['indent'])}\n"
+                return f"\n{textwrap.indent(prose(render(self.root, match['section'])), match['indent'])}\n"
             line = parse(match[0])
             if line is None:
                 return match[0]

@@ -4,7 +4,12 @@ import re
 from typing import NamedTuple
 
 INCLUDE = re.compile(r"^(?P<indent> *)::: (?P<example>\S+) (?P<section>[\w-]+)(?: \((?P<reasons>.+)\))?$", re.MULTILINE)
-PARTS = {"lesson": ("strip", "objectives"), "handout": ("download",)}  # what is generated: its name, its sections
+PARTS = {  # what is generated: its name, its sections
+    "lesson": ("strip", "objectives"),
+    "handout": ("download",),
+    "patterns": ("matrix",),
+    "tree": ("steps", "diagram", "words", "leaves"),
+}
 
 
 class Include(NamedTuple):

@@ -1,0 +1,147 @@
+"""The decision tree as a reader uses it: by keyboard, by a shared address, on a phone, on paper, without JavaScript."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from publish import tree
+from tests.site.conftest import Open
+from tests.site.test_browser import tab_to, violations
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+TREE, _ = tree.read(ROOT)
+PATHS = list(TREE.paths())
+DEEP = max(PATHS, key=len)
+PAGE = "decision-tree.html"
+
+
+def address(path: tuple[tree.Answer, ...]) -> str:
+    return f"#path={'.'.join(answer.id for answer in path)}"
+
+
+def form(page: Page) -> Locator:
+    return page.locator(".tree-steps")
+
+
+def expect_question(page: Page, path: tuple[tree.Answer, ...]) -> None:
+    """Expect the question that follows these answers, and nothing of a leaf."""
+    asked = TREE.questions[path[-1].to] if path else next(iter(TREE.questions.values()))
+    group = form(page).get_by_role("group")
+    expect(group).to_have_accessible_name(f"Question {len(path) + 1}, of at most {len(DEEP)} {asked.ask}")
+    assert group.get_by_role("button").all_inner_texts() == [answer.text for answer in asked.answers]
+    assert said(page) == [answer.text for answer in path]
+    expect(form(page).locator(".tree-answer")).to_have_count(0)
+    expect(form(page).get_by_role("status")).to_be_empty()
+    expect(form(page).get_by_role("button", name="Back")).to_have_count(1 if path else 0)
+
+
+def expect_leaf(page: Page, path: tuple[tree.Answer, ...]) -> None:
+    """Expect what these answers lead to: announced, with its reasons and why not each of the others."""
+    leaf = TREE.leaves[path[-1].to]
+    expect(form(page).get_by_role("status")).to_have_text(f"The answer: {leaf.name}.")
+    expect(form(page).locator("h3[aria-level='2']")).to_contain_text(leaf.name)
+    expect(form(page).get_by_role("link", name=": ")).to_have_attribute("href", leaf.page.replace(".md", ".html"))
+    names = [leaf.name for leaf in TREE.leaves.values()]
+    shown = form(page).locator("dl").last.locator("dt").all_inner_texts()
+    assert shown == [name for name in names if name != leaf.name]
+    assert said(page) == [answer.text for answer in path]
+    expect(form(page).locator("fieldset")).to_have_count(0)
+
+
+def said(page: Page) -> list[str]:
+    return form(page).locator(".tree-trail b").all_inner_texts()
+
+
+def focus(page: Page, name: str) -> None:
+    """Press Tab until the focus is on the button of this name."""
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.textContent") == name:
+            return
+    pytest.fail(f"the Tab key does not reach {name}")
+
+
+def test_every_path_is_walked_by_keyboard_alone(page: Open) -> None:
+    tab = page(PAGE)
+    expect_question(tab, ())
+    tab_to(tab, ".tree-choice")  # and the focus is visible there
+    tab.keyboard.press("Shift+Tab")
+    for path in PATHS:
+        for at, answer in enumerate(path):
+            expect_question(tab, path[:at])
+            focus(tab, answer.text)
+            tab.keyboard.press("Enter")
+            leads_on = answer.to in TREE.questions
+            expect(form(tab).locator("legend" if leads_on else "h3")).to_be_focused()
+        expect_leaf(tab, path)
+        assert tab.url.endswith(address(path))
+        focus(tab, "Start again")
+        tab.keyboard.press("Space")
+        expect(form(tab).locator("legend")).to_be_focused()
+    expect_question(tab, ())
+    ids = tab.locator(".tree-leaves .tree-answer h3").evaluate_all("all => all.map(one => one.id)")
+    assert ids == [*TREE.leaves], "what was shown is not back in its place"
+
+
+def test_back_goes_a_question_back_in_the_page_and_in_the_browser(page: Open) -> None:
+    tab = page(PAGE)
+    for answer in DEEP:
+        form(tab).get_by_role("button", name=answer.text).click()
+    expect_leaf(tab, DEEP)
+    for at in range(len(DEEP) - 1, 0, -1):
+        form(tab).get_by_role("button", name="Back").click()
+        expect_question(tab, DEEP[:at])
+        expect(form(tab).locator("legend")).to_be_focused()
+    tab.go_back()
+    expect_question(tab, DEEP[:2])
+    tab.locator(".tree .tree-leaf a").first.click()  # a link in the page is no answer
+    tab.wait_for_url("**#*")
+    expect_question(tab, DEEP[:2])
+
+
+def test_a_shared_address_restores_the_answers_from_the_disk_as_well(page: Open, site: Path) -> None:
+    home = f"{site.as_uri()}/"
+    tab = page(PAGE + address(DEEP), home)
+    expect_leaf(tab, DEEP)
+    assert tab.evaluate("document.activeElement === document.body"), "a page that opens takes the focus"
+    tab.reload()
+    expect_leaf(tab, DEEP)
+    for end in (address(PATHS[0])[:-1] + "~", "#path=", "#path=.", "#path='\"]", "#why-and-why-not"):
+        tab.goto("about:blank")
+        tab.goto(home + PAGE + end)
+        expect_question(tab, PATHS[0][:-1] if end.endswith("~") else ())  # an old link leads as far as it can
+
+
+def test_without_javascript_the_whole_tree_is_there(page: Open) -> None:
+    tab = page(PAGE, java_script_enabled=False)
+    expect(form(tab)).to_be_hidden()
+    texts = [answer.text for question in TREE.questions.values() for answer in question.answers]
+    assert sorted(tab.locator(".tree-text:visible").all_inner_texts()) == sorted(texts)
+    assert tab.locator(".tree-leaf:visible a").count() == len(PATHS)
+    assert tab.locator(".tree-answer:visible dd:visible").count() == sum(
+        len(leaf.beside) + len(leaf.instead) for leaf in TREE.leaves.values()
+    )
+    expect(tab.locator("figure.diagram svg")).to_be_visible()
+
+
+def test_paper_has_the_whole_tree_and_nothing_to_press(page: Open) -> None:
+    tab = page(PAGE + address(DEEP))
+    tab.emulate_media(media="print")
+    assert tab.locator(".tree-answer:visible").count() == len(TREE.leaves)
+    assert tab.locator(".tree-leaf:visible").count() == len(PATHS)
+    assert tab.locator("article button:visible").count() == 0
+
+
+def test_axe_finds_nothing_and_nothing_is_too_wide_in_any_state(page: Open) -> None:
+    tabs = [page(PAGE), page(PAGE, color_scheme="dark")]
+    found = []
+    for path in (DEEP[:3], DEEP):
+        for widths in ((320, 1280), (1280, 320)):
+            for tab, width in zip(tabs, widths, strict=True):
+                tab.set_viewport_size({"width": width, "height": 900})
+                tab.evaluate("hash => location.hash = hash", address(path))
+                expect(form(tab).locator("legend, h3")).to_be_focused()
+                tab.wait_for_function("width => document.scrollingElement.scrollWidth <= width", arg=width)
+            found += violations(f"{address(path)}, light at {widths[0]}, dark at {widths[1]}", tabs)
+    assert found == []
