@@ -119,7 +119,7 @@ def render(docs: Path = DOCS) -> list[str]:
     missing = {path: place for path, place in wanted.items() if not path.exists()}
     if missing and not faults and not chromium():
         faults.append("Chromium, which renders the diagrams, was not found; install it: sudo apt-get install chromium")
-    drawn = {} if faults else dict(draw(missing))
+    drawn = dict(draw(missing)) if missing and not faults else {}
     faults += [str(svg) for svg in drawn.values() if isinstance(svg, Fault)]
     if faults:
         return faults

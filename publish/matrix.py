@@ -110,7 +110,8 @@ def texts(root: Path) -> Iterator[tuple[int, str]]:
 def render(root: Path, _: str) -> str:
     """Return what the line `::: patterns matrix` stands for. Roles, since on a phone the table is laid out as cards."""
     matrix = read(root)[0]
-    heads = [head("Pattern", "in the order of the course", "in the reverse order of the course")]
+    first = head("Pattern", "in the order of the course", "in the reverse order of the course")
+    heads = [first.replace("<th", '<th aria-sort="ascending"', 1)]  # as it comes
     heads += [head(one.title, one.up, one.down) for one in matrix.columns]
     rows = "\n".join(line(matrix, row, place) for place, row in enumerate(matrix.rows, 1))
     return f"""<p class="matrix-sorted" role="status" data-search-exclude=""></p>
@@ -126,8 +127,10 @@ def render(root: Path, _: str) -> str:
 
 def head(title: str, up: str, down: str) -> str:
     """Return the head of a column; the script makes a button of one that sorts."""
-    sorts = f' data-up="{html.escape(up)}" data-down="{html.escape(down)}"' if up else ""
-    return f'<th role="columnheader" scope="col"{sorts}>{html.escape(title)}</th>'
+    if not up:
+        return f'<th role="columnheader" scope="col">{html.escape(title)}</th>'
+    sorts = f'data-up="{html.escape(up)}" data-down="{html.escape(down)}"'
+    return f'<th role="columnheader" scope="col" {sorts}><span class="matrix-head">{html.escape(title)}</span></th>'
 
 
 def line(matrix: Matrix, row: Row, place: int) -> str:

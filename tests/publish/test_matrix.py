@@ -129,6 +129,7 @@ def test_rows_and_cells_stand_as_in_the_data(course: Path) -> None:
         ["cheapest first", "dearest first"],
         [None, None],
     ]
+    assert [head.get_text() for head in found.select("[aria-sort=ascending]")] == ["Pattern"]
     names = found.select("tbody > tr > th[scope=row] > a")
     assert [(name.get_text(), name["href"]) for name in names] == [
         ("Aside", "../aside.html"),

@@ -268,6 +268,7 @@ PATTERNS = {"cache-aside", "read-through", "write-through", "write-behind", "ref
 
 def test_its_leaves_are_the_six_patterns_and_no_cache() -> None:
     assert OWN.leaves.keys() == PATTERNS | {"none"}
+    assert {path[-1].to for path in PATHS} == OWN.leaves.keys()
     assert {leaf.page.partition("#")[0] for leaf in OWN.leaves.values() if leaf.id != "none"} == {
         f"patterns/{name}.md" for name in PATTERNS
     }
