@@ -111,7 +111,7 @@ public sealed class LockTests : IAsyncLifetime
         Assert.Equal("stuck", await cache.StringGetAsync(LockKey("scifi")));
     }
 
-    [Fact(DisplayName = "redis_down_still_loads")]
+    [Fact(DisplayName = "lock_fails_open_when_redis_is_down")]
     public async Task RedisDownStillLoads()
     {
         await using var server = await RedisServer.StartAsync();

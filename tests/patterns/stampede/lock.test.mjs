@@ -104,7 +104,7 @@ test("stuck_lock_is_waited_for_only_so_long", { timeout: 10_000 }, async (t) => 
   assert.equal(await cache.get(lockKey("scifi")), "stuck");
 });
 
-test("redis_down_still_loads", { timeout: 30_000 }, async (t) => {
+test("lock_fails_open_when_redis_is_down", { timeout: 30_000 }, async (t) => {
   const server = await startServer();
   t.after(server.stop);
   const books = new Bestsellers(client(t, server.url), counted(), LONG);

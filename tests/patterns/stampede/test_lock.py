@@ -178,7 +178,7 @@ def test_stuck_lock_is_waited_for_only_so_long(example: ModuleType, cache: Any) 
     assert cache.get(lock) == "stuck"
 
 
-def test_redis_down_still_loads(example: ModuleType, own_server: Server) -> None:
+def test_lock_fails_open_when_redis_is_down(example: ModuleType, own_server: Server) -> None:
     load = Loads()
     books = example.Bestsellers(example.connect(own_server.url), load, wait=60)
     own_server.kill()
