@@ -22,7 +22,7 @@ def bestsellers(cache: redis.Redis, load: Load, category: str) -> Any:
     if cached is not None:
         return json.loads(cached)
 
-    titles = load(category)  # whoever comes here before the first SET loads too
+    titles = load(category)  # so does everyone until the first SET
     cache.set(key, json.dumps(titles), ex=3600)
     return titles
 

@@ -19,8 +19,9 @@ return 0"""
 
 
 # --8<-- [start:read]
-def bestsellers(cache: redis.Redis, load: Load, category: str, pause: Any) -> Any:
-    key, lock = f"cache:bestsellers:{category}", f"lock:bestsellers:{category}"
+def bestsellers(cache: Any, load: Load, category: str, pause: Any) -> Any:
+    key = f"cache:bestsellers:{category}"
+    lock = f"lock:bestsellers:{category}"
     cached: Any = None
     while (cached := cache.get(key)) is None:
         pause()  # a slow network, a busy processor: any reader can be late

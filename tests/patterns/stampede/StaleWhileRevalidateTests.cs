@@ -87,6 +87,22 @@ public sealed class StaleWhileRevalidateTests : IAsyncLifetime
         Assert.False(await cache.KeyExistsAsync(CacheKey("scifi")));
     }
 
+    [Fact(DisplayName = "reader_that_is_late_for_a_revalidation_does_not_repeat_it")]
+    public async Task ReaderThatIsLateForARevalidationDoesNotRepeatIt()
+    {
+        clock += 60;
+        var overtaken = LockTests.Before.SetOf(cache, LockKey("scifi"), async () =>
+        {
+            await books.GetAsync("scifi");
+            await books.Refreshing;
+        });
+        var late = new Bestsellers(overtaken, LoadAsync) { Now = () => clock };
+        Assert.Equal(["load 1"], await late.GetAsync("scifi"));
+        await late.Refreshing;
+        Assert.Equal(2, loads);
+        Assert.False(await cache.KeyExistsAsync(LockKey("scifi")));
+    }
+
     [Fact(DisplayName = "redis_down_loads_instead_of_serving_stale")]
     public async Task RedisDownLoadsInsteadOfServingStale()
     {
