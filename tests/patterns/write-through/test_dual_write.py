@@ -53,12 +53,16 @@ def test_naive_crash_after_the_commit_leaves_the_old_value(
     assert in_cache(cache) == "A"
 
 
-def test_naive_caches_only_what_the_caller_sent(example: ModuleType, cache: redis.Redis, db: sqlite3.Connection) -> None:
+def test_naive_caches_only_what_the_caller_sent(
+    example: ModuleType, cache: redis.Redis, db: sqlite3.Connection
+) -> None:
     example.update_user(cache, db, "1", user("A"))
     assert set(json.loads(cache.get("cache:user:1") or "{}")) == {"name", "email"}  # and the id is gone
 
 
-def test_naive_caches_a_user_who_does_not_exist(example: ModuleType, cache: redis.Redis, db: sqlite3.Connection) -> None:
+def test_naive_caches_a_user_who_does_not_exist(
+    example: ModuleType, cache: redis.Redis, db: sqlite3.Connection
+) -> None:
     example.update_user(cache, db, "2", user("Nobody"))
     assert db.execute("SELECT count(*) FROM users WHERE id = '2'").fetchone() == (0,)
     assert cache.exists("cache:user:2")

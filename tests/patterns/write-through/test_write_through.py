@@ -122,9 +122,7 @@ def test_a_deleted_product_that_comes_back_is_visible_at_once(example: ModuleTyp
     assert cached(products)[0] == "3"
 
 
-def test_a_version_protects_only_while_it_is_stored(
-    example: ModuleType, products: Any, db: sqlite3.Connection
-) -> None:
+def test_a_version_protects_only_while_it_is_stored(example: ModuleType, products: Any, db: sqlite3.Connection) -> None:
     late = products.commit(example.LOAD, id="1")
     products.write(example.CHANGE, id="1", price=300)
     assert products.store(late) is False
@@ -133,6 +131,13 @@ def test_a_version_protects_only_while_it_is_stored(
     assert products.get("1")["price"] == 200
     assert price_in_database(db) == 300
     assert 0 < products.cache.ttl("cache:product:1") <= example.TTL
+
+
+def test_storing_a_version_again_does_not_prolong_its_ttl(products: Any, example: ModuleType) -> None:
+    row = products.write(example.CHANGE, id="1", price=300)
+    products.cache.expire("cache:product:1", 60)
+    assert products.store(row) is False
+    assert products.cache.ttl("cache:product:1") <= 60
 
 
 def test_a_read_after_a_write_asks_no_database(example: ModuleType, products: Any, db: sqlite3.Connection) -> None:
