@@ -1,0 +1,58 @@
+using StackExchange.Redis;
+using Xunit;
+using static DeadLetter;
+
+/// <summary>What the write-behind page claims of the dead letter, in C#.</summary>
+public sealed class DeadLetterTests : IAsyncLifetime
+{
+    const string Stream = "stream:carts", Dead = "stream:carts:dead", Group = "writers";
+    ConnectionMultiplexer redis = null!;
+    IDatabase cache = null!;
+
+    public async Task InitializeAsync()
+    {
+        var url = await RedisServer.FlushedSessionAsync();
+        redis = await ConnectionMultiplexer.ConnectAsync(new Uri(url).Authority);
+        cache = redis.GetDatabase();
+    }
+
+    public async Task DisposeAsync() => await redis.DisposeAsync();
+
+    /// <summary>Put a poison entry into the stream, and deliver it so many times.</summary>
+    async Task<RedisValue> DeliverAsync(int times)
+    {
+        await cache.StreamCreateConsumerGroupAsync(Stream, Group, "0");
+        var poison = await cache.StreamAddAsync(Stream, [new("id", "1"), new("data", "no JSON")]);
+        await cache.StreamReadGroupAsync(Stream, Group, "worker", ">");
+        for (var i = 1; i < times; i++)
+            await cache.StreamAutoClaimAsync(Stream, Group, "worker", 0, "0-0");
+        return poison;
+    }
+
+    [Fact(DisplayName = "poison_entry_goes_to_the_dead_letter")]
+    public async Task PoisonEntryGoesToTheDeadLetter()
+    {
+        var poison = await DeliverAsync(MaxDeliveries);
+        Assert.Equal(1, await BuryAsync(cache, 0));
+        var dead = Assert.Single(await cache.StreamRangeAsync(Dead));
+        Assert.Equal([new("entry", poison), new("id", "1"), new("data", "no JSON")], dead.Values);
+        Assert.Equal(0, await cache.StreamLengthAsync(Stream));
+        Assert.Equal(0, (await cache.StreamPendingAsync(Stream, Group)).PendingMessageCount);
+    }
+
+    [Fact(DisplayName = "an_entry_with_deliveries_left_is_not_buried")]
+    public async Task AnEntryWithDeliveriesLeftIsNotBuried()
+    {
+        await DeliverAsync(MaxDeliveries - 1);
+        Assert.Equal(0, await BuryAsync(cache, 0));
+        Assert.Equal(1, await cache.StreamLengthAsync(Stream));
+    }
+
+    [Fact(DisplayName = "an_entry_that_a_worker_holds_is_not_buried")]
+    public async Task AnEntryThatAWorkerHoldsIsNotBuried()
+    {
+        await DeliverAsync(MaxDeliveries + 3);
+        Assert.Equal(0, await BuryAsync(cache)); // a minute has not passed
+        Assert.Equal(1, await cache.StreamLengthAsync(Stream));
+    }
+}

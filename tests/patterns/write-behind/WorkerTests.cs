@@ -1,0 +1,161 @@
+using System.Diagnostics;
+using Microsoft.Data.Sqlite;
+using StackExchange.Redis;
+using Xunit;
+using static Worker;
+
+/// <summary>What the write-behind page claims of the worker, in C#.</summary>
+public sealed class WorkerTests : IAsyncLifetime
+{
+    const string Stream = "stream:carts", Group = "writers", Pen1 = """{"pen":1}""", Pen2 = """{"pen":2}""";
+    readonly string folder = Directory.CreateTempSubdirectory("shop-").FullName;
+    RedisServer server = null!;
+    ConnectionMultiplexer redis = null!;
+    IDatabase cache = null!;
+    SqliteConnection db = null!;
+
+    public async Task InitializeAsync()
+    {
+        server = await RedisServer.StartAsync();
+        redis = await RedisServer.AdminAsync(server.Url);
+        cache = redis.GetDatabase();
+        await cache.StreamCreateConsumerGroupAsync(Stream, Group, "0");
+        db = Open();
+        Execute("PRAGMA journal_mode = WAL");
+        Execute(Table);
+        Execute("""
+            CREATE TABLE log (version TEXT);
+            CREATE TRIGGER inserted AFTER INSERT ON carts BEGIN INSERT INTO log VALUES (new.version); END;
+            CREATE TRIGGER updated AFTER UPDATE ON carts BEGIN INSERT INTO log VALUES (new.version); END;
+            """);
+    }
+
+    public async Task DisposeAsync()
+    {
+        await redis.DisposeAsync();
+        await server.DisposeAsync();
+        await db.DisposeAsync();
+        SqliteConnection.ClearAllPools();
+        Directory.Delete(folder, recursive: true);
+    }
+
+    SqliteConnection Open()
+    {
+        var connection = new SqliteConnection($"Data Source={folder}/shop.db");
+        connection.Open();
+        return connection;
+    }
+
+    void Execute(string sql) => new SqliteCommand(sql, db).ExecuteNonQuery();
+    string? Data(string id) => new SqliteCommand($"SELECT data FROM carts WHERE id = '{id}'", db).ExecuteScalar() as string;
+    long Written() => (long)new SqliteCommand("SELECT count(*) FROM log", db).ExecuteScalar()!;
+    Task<RedisValue> AddAsync(string data, string id = "1") =>
+        cache.StreamAddAsync(Stream, [new("id", id), new("data", data)]);
+
+    static async Task EventuallyAsync(Func<Task<bool>> happened)
+    {
+        for (var waited = Stopwatch.StartNew(); !await happened(); await Task.Delay(5))
+            Assert.True(waited.Elapsed.TotalSeconds < 20, "it did not happen");
+    }
+
+    [Fact(DisplayName = "worker_crash_before_ack_redelivers_and_row_written_once")]
+    public async Task WorkerCrashBeforeAckRedeliversAndRowWrittenOnce()
+    {
+        var entry = await AddAsync(Pen1);
+        var config = ConfigurationOptions.Parse(new Uri(server.Url).Authority);
+        config.ClientName = "dies";
+        var dies = await ConnectionMultiplexer.ConnectAsync(config);
+        await using var own = Open();
+        var first = new Writer(dies.GetDatabase(), own, 0);
+        var inHand = Assert.Single(await first.ReadAsync());
+        await cache.ExecuteAsync("CLIENT", "PAUSE", 60_000, "WRITE"); // which holds the acknowledgement back
+        var handling = first.HandleAsync(inHand);
+        Assert.Equal(1, Written()); // committed
+        await dies.DisposeAsync(); // and gone, as a killed process is
+        await Assert.ThrowsAnyAsync<Exception>(() => handling);
+        await EventuallyAsync(async () => !(await cache.ExecuteAsync("CLIENT", "LIST")).ToString().Contains("name=dies"));
+        await cache.ExecuteAsync("CLIENT", "UNPAUSE");
+        Assert.Equal(1, (await cache.StreamPendingAsync(Stream, Group)).PendingMessageCount);
+
+        var second = new Writer(cache, db, 0);
+        await second.RunAsync(untilEmpty: true);
+        Assert.Equal(1, second.Stats.Settled);
+        Assert.Equal(1, Written());
+        Assert.Equal(Pen1, Data("1"));
+        Assert.Equal(0, await cache.StreamLengthAsync(Stream));
+    }
+
+    [Fact(DisplayName = "redelivered_old_entry_does_not_overwrite_newer_row")]
+    public async Task RedeliveredOldEntryDoesNotOverwriteNewerRow()
+    {
+        await AddAsync(Pen1);
+        await AddAsync(Pen2);
+        await cache.StreamReadGroupAsync(Stream, Group, "dies with it", ">", 1);
+        var writer = new Writer(cache, db, 0);
+        await writer.HandleAsync(Assert.Single(await writer.ReadAsync()));
+        var old = Assert.Single(await writer.ClaimAsync());
+        Assert.Equal(Pen1, old["data"]);
+        await writer.HandleAsync(old);
+        Assert.Equal(Pen2, Data("1"));
+        Assert.Equal(1, Written());
+        Assert.Equal(0, await cache.StreamLengthAsync(Stream));
+    }
+
+    [Fact(DisplayName = "a_flushed_cart_gets_its_ttl_only_if_nothing_newer_waits")]
+    public async Task AFlushedCartGetsItsTtlOnlyIfNothingNewerWaits()
+    {
+        await AddAsync(Pen1);
+        var newer = await AddAsync(Pen2);
+        await cache.HashSetAsync("cart:1", [new("version", newer), new("data", Pen2)]);
+        var writer = new Writer(cache, db, 0);
+        var entries = await writer.ReadAsync();
+        await writer.HandleAsync(entries[0]);
+        Assert.Null(await cache.KeyTimeToLiveAsync("cart:1")); // the newer value is in Redis alone
+        await writer.HandleAsync(entries[1]);
+        Assert.InRange((await cache.KeyTimeToLiveAsync("cart:1"))!.Value.TotalSeconds, 3500, 3600);
+    }
+
+    [Fact(DisplayName = "an_entry_that_the_database_refuses_stays_pending")]
+    public async Task AnEntryThatTheDatabaseRefusesStaysPending()
+    {
+        await AddAsync("no JSON");
+        await cache.StreamAddAsync(Stream, [new("data", Pen1)]);
+        await AddAsync(Pen1, "2");
+        var writer = new Writer(cache, db, 0);
+        foreach (var entry in await writer.ReadAsync()) await writer.HandleAsync(entry);
+        Assert.Equal(2, writer.Stats.Refused);
+        Assert.Equal(1, Written()); // the others go on
+        Assert.Equal(Pen1, Data("2"));
+        Assert.Equal(2, (await cache.StreamPendingAsync(Stream, Group)).PendingMessageCount);
+    }
+
+    [Fact(DisplayName = "sigterm_finishes_the_entry_in_hand")]
+    public async Task SigtermFinishesTheEntryInHand()
+    {
+        await using var own = Open();
+        var writer = new Writer(cache, own, 60_000);
+        var running = Task.Run(() => writer.RunAsync());
+        for (var tries = 0; ; tries++)
+        {
+            Assert.True(tries < 50, "the worker never held an entry");
+            Execute("BEGIN IMMEDIATE");
+            var both = cache.CreateTransaction(); // so that one read returns both
+            _ = both.StreamAddAsync(Stream, [new("id", "in hand"), new("data", Pen1)]);
+            _ = both.StreamAddAsync(Stream, [new("id", "next"), new("data", Pen1)]);
+            await both.ExecuteAsync();
+            await Task.Delay(300);
+            if ((await cache.StreamPendingAsync(Stream, Group)).PendingMessageCount > 0) break;
+            Execute("ROLLBACK"); // it was at its question whether it can write, and holds nothing
+            await EventuallyAsync(async () => await cache.StreamLengthAsync(Stream) == 0);
+        }
+        var before = (long)new SqliteCommand("SELECT count(*) FROM log", db).ExecuteScalar()!;
+        await Process.Start("sh", ["-c", $"kill -TERM {Environment.ProcessId}"]).WaitForExitAsync();
+        await EventuallyAsync(() => Task.FromResult(writer.Stopping));
+        Assert.False(running.IsCompleted); // it does not leave the entry
+        Execute("ROLLBACK");
+        await running.WaitAsync(TimeSpan.FromSeconds(20));
+        Assert.Equal(before + 1, Written());
+        Assert.Equal(Pen1, Data("in hand"));
+        Assert.Equal(1, await cache.StreamLengthAsync(Stream)); // acknowledged; and what it had not begun waits
+    }
+}

@@ -1,0 +1,41 @@
+/** What the write-behind page claims of the dead letter, in JavaScript. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Redis } from "ioredis";
+
+import { bury, MAX_DELIVERIES } from "../../../snippets/patterns/write-behind/dead_letter.mjs";
+import { flushed } from "../../redis_server.mjs";
+
+const [STREAM, DEAD, GROUP] = ["stream:carts", "stream:carts:dead", "writers"];
+
+/** A stream with one poison entry, delivered so many times. */
+async function delivered(t, times) {
+  const cache = new Redis(await flushed());
+  t.after(() => cache.disconnect());
+  await cache.xgroup("CREATE", STREAM, GROUP, "0", "MKSTREAM");
+  const poison = await cache.xadd(STREAM, "*", "id", "1", "data", "no JSON");
+  await cache.xreadgroup("GROUP", GROUP, "worker", "STREAMS", STREAM, ">");
+  for (let i = 1; i < times; i += 1) await cache.xautoclaim(STREAM, GROUP, "worker", 0, "0-0");
+  return { cache, poison };
+}
+
+test("poison_entry_goes_to_the_dead_letter", async (t) => {
+  const { cache, poison } = await delivered(t, MAX_DELIVERIES);
+  assert.equal(await bury(cache, 0), 1);
+  const [[, fields]] = await cache.xrange(DEAD, "-", "+");
+  assert.deepEqual(fields, ["entry", poison, "id", "1", "data", "no JSON"]);
+  assert.equal(await cache.xlen(STREAM), 0);
+  assert.equal((await cache.xpending(STREAM, GROUP))[0], 0);
+});
+
+test("an_entry_with_deliveries_left_is_not_buried", async (t) => {
+  const { cache } = await delivered(t, MAX_DELIVERIES - 1);
+  assert.equal(await bury(cache, 0), 0);
+  assert.equal(await cache.xlen(STREAM), 1);
+});
+
+test("an_entry_that_a_worker_holds_is_not_buried", async (t) => {
+  const { cache } = await delivered(t, MAX_DELIVERIES + 3);
+  assert.equal(await bury(cache), 0); // a minute has not passed
+  assert.equal(await cache.xlen(STREAM), 1);
+});

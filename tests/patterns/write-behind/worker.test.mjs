@@ -1,0 +1,152 @@
+/** What the write-behind page claims of the worker, in JavaScript. A worker that is killed is a real process. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { connect, sortable, TABLE, Writer } from "../../../snippets/patterns/write-behind/worker.mjs";
+import { startServer } from "../../redis_server.mjs";
+
+const [STREAM, GROUP] = ["stream:carts", "writers"];
+const PROGRAM = join(import.meta.dirname, "../../../snippets/patterns/write-behind/worker.mjs");
+
+async function eventually(happened, what) {
+  for (const deadline = Date.now() + 20_000; Date.now() < deadline; await sleep(5)) if (await happened()) return;
+  throw new Error(`it did not happen that ${what}`);
+}
+
+/** A Redis of its own, a database in a file with a log of its writes, and workers to start. */
+async function makeShop(t) {
+  const server = await startServer();
+  t.after(server.stop);
+  const dir = mkdtempSync(join(tmpdir(), "shop-"));
+  const database = join(dir, "shop.db");
+  const db = new DatabaseSync(database, { timeout: 10_000 });
+  db.exec(`PRAGMA journal_mode = WAL; ${TABLE}; CREATE TABLE log (id TEXT, version TEXT);
+    CREATE TRIGGER inserted AFTER INSERT ON carts BEGIN INSERT INTO log VALUES (new.id, new.version); END;
+    CREATE TRIGGER updated AFTER UPDATE ON carts BEGIN INSERT INTO log VALUES (new.id, new.version); END;`);
+  const cache = connect(server.url);
+  await cache.xgroup("CREATE", STREAM, GROUP, "0", "MKSTREAM");
+  const workers = new Set();
+  t.after(() => {
+    workers.forEach((worker) => worker.kill("SIGKILL"));
+    cache.disconnect();
+    db.close();
+    rmSync(dir, { recursive: true, force: true });
+  });
+  const held = async () => (await cache.xpending(STREAM, GROUP))[0];
+  return {
+    cache, db, held,
+    add: (data, id = "1") => cache.xadd(STREAM, "*", "id", id, "data", data),
+    rows: () => db.prepare("SELECT id, version, data FROM carts ORDER BY id").all().map((row) => ({ ...row })),
+    log: () => db.prepare("SELECT version FROM log").all().map((row) => row.version),
+    async start() {
+      const env = { ...process.env, REDIS_URL: server.url, DATABASE: database, CLAIM_AFTER_MS: "100" };
+      const worker = spawn(process.execPath, [PROGRAM], { env, stdio: "inherit" });
+      workers.add(worker);
+      const reads = async () => (await cache.client("LIST")).includes("cmd=xreadgroup");
+      await eventually(reads, "the worker reads");
+      return worker;
+    },
+    /** Lock the database, and leave the worker with entries in hand that it cannot write. */
+    async catchInHand(add) {
+      for (let tries = 0; tries < 50; tries += 1) {
+        db.exec("BEGIN IMMEDIATE");
+        await add();
+        for (let i = 0; i < 60; i += 1, await sleep(5)) if (await held()) return;
+        db.exec("ROLLBACK"); // it was at its question whether it can write, and holds nothing
+        await sleep(20);
+      }
+      throw new Error("the worker never held an entry");
+    },
+  };
+}
+
+test("worker_crash_before_ack_redelivers_and_row_written_once", async (t) => {
+  const shop = await makeShop(t);
+  const worker = await shop.start();
+  await shop.catchInHand(() => shop.add('{"pen":1}'));
+  const [[entry]] = (await shop.cache.xrange(STREAM, "-", "+")).slice(-1);
+  await shop.cache.client("PAUSE", 60_000, "WRITE"); // which holds the acknowledgement back
+  shop.db.exec("ROLLBACK");
+  await eventually(() => shop.log().includes(sortable(entry)), "the worker commits");
+  worker.kill("SIGKILL");
+  await once(worker, "exit");
+  await eventually(async () => (await shop.cache.client("LIST")).trim().split("\n").length === 1, "its connection ends");
+  await shop.cache.client("UNPAUSE");
+  assert.equal(await shop.held(), 1);
+
+  const second = await shop.start();
+  await eventually(async () => (await shop.cache.xlen(STREAM)) === 0, "the second worker has caught up");
+  assert.equal(shop.log().filter((version) => version === sortable(entry)).length, 1);
+  assert.deepEqual(shop.rows(), [{ id: "1", version: sortable(entry), data: '{"pen":1}' }]);
+  second.kill("SIGTERM");
+  assert.deepEqual(await once(second, "exit"), [0, null]);
+});
+
+test("redelivered_old_entry_does_not_overwrite_newer_row", async (t) => {
+  const shop = await makeShop(t);
+  await shop.add('{"pen":"old"}');
+  const newer = await shop.add('{"pen":"new"}');
+  await shop.cache.xreadgroup("GROUP", GROUP, "dies with it", "COUNT", 1, "STREAMS", STREAM, ">");
+  const writer = new Writer(shop.cache, shop.db, 0);
+  await writer.handle(...(await writer.read())[0]);
+  const [old] = await writer.claim();
+  assert.deepEqual(old[1], ["id", "1", "data", '{"pen":"old"}']);
+  await writer.handle(...old);
+  assert.deepEqual(shop.rows(), [{ id: "1", version: sortable(newer), data: '{"pen":"new"}' }]);
+  assert.equal(shop.log().length, 1);
+  assert.equal(await shop.cache.xlen(STREAM), 0);
+});
+
+test("a_flushed_cart_gets_its_ttl_only_if_nothing_newer_waits", async (t) => {
+  const shop = await makeShop(t);
+  const writer = new Writer(shop.cache, shop.db, 0);
+  const first = await shop.add('{"pen":1}');
+  const second = await shop.add('{"pen":2}');
+  await shop.cache.hset("cart:1", { version: second, data: '{"pen":2}' });
+  const entries = await writer.read();
+  assert.equal(entries[0][0], first);
+  await writer.handle(...entries[0]);
+  assert.equal(await shop.cache.ttl("cart:1"), -1); // the newer value is in Redis alone
+  await writer.handle(...entries[1]);
+  const ttl = await shop.cache.ttl("cart:1");
+  assert.ok(ttl > 3500 && ttl <= 3600, `${ttl}`);
+});
+
+test("an_entry_that_the_database_refuses_stays_pending", async (t) => {
+  const shop = await makeShop(t);
+  await shop.add("no JSON");
+  await shop.cache.xadd(STREAM, "*", "data", "{}");
+  await shop.add("{}", "2");
+  const writer = new Writer(shop.cache, shop.db, 0);
+  for (const entry of await writer.read()) await writer.handle(...entry);
+  assert.equal(writer.stats.refused, 2);
+  assert.deepEqual(shop.rows().map((row) => row.id), ["2"]); // the others go on
+  assert.equal(await shop.held(), 2);
+});
+
+test("sigterm_finishes_the_entry_in_hand", async (t) => {
+  const shop = await makeShop(t);
+  const worker = await shop.start();
+  await shop.catchInHand(() => shop.cache.multi()
+    .xadd(STREAM, "*", "id", "in hand", "data", "{}").xadd(STREAM, "*", "id", "next", "data", "{}").exec());
+  const waiting = await shop.cache.xlen(STREAM);
+  worker.kill("SIGTERM");
+  await sleep(200);
+  assert.equal(worker.exitCode, null); // it does not leave the entry
+  shop.db.exec("ROLLBACK");
+  assert.deepEqual(await once(worker, "exit"), [0, null]);
+  const written = new Set(shop.log());
+  assert.equal(shop.rows()[0].id, "in hand");
+  // What is written is acknowledged, what is not waits. SQLite blocks Node's event loop, so the signal may be
+  // seen one entry later.
+  const left = (await shop.cache.xrange(STREAM, "-", "+")).map(([id]) => sortable(id));
+  assert.ok(left.length < waiting);
+  assert.ok(left.every((version) => !written.has(version)));
+});
