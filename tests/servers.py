@@ -51,6 +51,8 @@ class Server:
     def __init__(self, *options: str) -> None:
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}"
+        if "--cluster-enabled" in options and "--cluster-port" not in options:
+            options += ("--cluster-port", str(free_port()))  # by default 10,000 above a port that may be too high
         self.options = options
         self.dir = tempfile.mkdtemp(prefix="redis-")
         self.start()
@@ -94,8 +96,8 @@ class Cluster:
     """Two shards without replicas that share the slots by halves. Any node's URL leads to all of it."""
 
     def __init__(self) -> None:
-        options = ("--cluster-enabled", "yes", "--cluster-announce-ip", "127.0.0.1", "--cluster-port")
-        self.shards = [Server(*options, str(free_port())) for _ in range(2)]
+        options = ("--cluster-enabled", "yes", "--cluster-announce-ip", "127.0.0.1")
+        self.shards = [Server(*options) for _ in range(2)]
         self.url = self.shards[0].url
         first, second = clients = [redis.Redis.from_url(shard.url) for shard in self.shards]
         first.cluster("ADDSLOTSRANGE", 0, 8191)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.servers import Server, free_port
+from tests.servers import Server
 
 
 class Database:
@@ -199,7 +199,7 @@ def test_fifty_cold_readers_of_refresh_ahead_all_load(reports: Any) -> None:
 
 
 def test_refresh_ahead_works_on_a_cluster(example: ModuleType, db: Database) -> None:
-    node = Server("--cluster-enabled", "yes", "--cluster-port", str(free_port()))
+    node = Server("--cluster-enabled", "yes")
     try:
         reports = example.Reports(example.connect(node.url), db.load)
         reports.cache.execute_command("CLUSTER ADDSLOTSRANGE 0 16383")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import redis
 
-from tests.servers import Server, free_port
+from tests.servers import Server
 
 # One process of many: its readers start when the key `go` is there, and count their loads in Redis.
 PROCESS = """
@@ -207,7 +207,7 @@ def test_failed_load_raises_and_releases_the_lock(example: ModuleType, cache: An
 
 
 def test_lock_works_on_a_cluster_where_both_keys_in_one_command_do_not(example: ModuleType) -> None:
-    node = Server("--cluster-enabled", "yes", "--cluster-port", str(free_port()))
+    node = Server("--cluster-enabled", "yes")
     try:
         cache = example.connect(node.url)
         cache.execute_command("CLUSTER ADDSLOTSRANGE 0 16383")
