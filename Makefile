@@ -4,10 +4,10 @@ PORT ?= 8000
 PY = .venv/bin/python
 export NO_MKDOCS_2_WARNING = 1
 
-.PHONY: help setup serve test test-quick site output diagrams exercise handout lock
+.PHONY: help setup serve test test-quick site output diagrams exercise demo-write-behind handout lock
 
 help: ## Print this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 26
 
 setup: ## Set up packages by their lock files; done again only where one has changed
 	@$(PYTHON) bootstrap.py
@@ -33,6 +33,9 @@ diagrams: setup ## Render the Mermaid diagrams that have changed
 
 exercise: setup ## Check your solution of an exercise, by its number (N=2), in Python or IN=csharp, IN=node
 	@$(PY) -m tests.exercise $(N) $(IN)
+
+demo-write-behind: setup ## Watch workers die by kill -9 while no accepted write is lost
+	@$(PY) -m tests.demo_write_behind
 
 handout: site ## Print the handout to build/handout.pdf, which the next build puts on the site
 	@$(PY) -m publish.handout

@@ -1,0 +1,33 @@
+"""The write-behind demonstration tells its story, ends by itself, and would say so if a write were lost."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import demo_write_behind
+from tests.servers import Server
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def test_demo_ends_well() -> None:
+    command = [sys.executable, "-m", "tests.demo_write_behind"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "0 lost" in result.stdout
+
+
+def test_demo_fails_where_a_write_was_lost(own_server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = demo_write_behind.Shop(own_server.url, tmp_path / "shop.db")
+    rows = shop.rows
+
+    def without_one() -> dict[str, tuple[str, str]]:
+        return {key: row for key, row in rows().items() if key != "7"}
+
+    monkeypatch.setattr(shop, "rows", without_one)
+    try:
+        assert demo_write_behind.story(shop) is False
+    finally:
+        shop.close()
