@@ -19,8 +19,8 @@ test: setup ## Run every test against a real Redis (of its own, or REDIS_URL), a
 	@$(PY) -m pytest --numprocesses 3 --dist loadgroup --ignore=tests/site
 	@$(PY) -m pytest --numprocesses 2 tests/site
 
-test-quick: setup ## Run what an edit of a page or a snippet needs: the examples and the press, no browser
-	@$(PY) -m pytest tests/patterns tests/test_contract.py tests/publish
+test-quick: setup ## Run what an edit needs: the press, and the examples that have changed; no browser
+	@$(PY) -m tests.quick
 
 site: setup ## Build strictly into site/
 	@$(PY) -m publish.site build

@@ -14,8 +14,8 @@ static class DeadLetter
 
     const string BuryScript = """
         local idle, buried = {'IDLE', ARGV[2], '-', '+', 100}, 0
-        for _, pending in ipairs(redis.call('XPENDING', KEYS[1], ARGV[1], unpack(idle))) do
-          local id, deliveries = pending[1], pending[4]
+        for _, held in ipairs(redis.call('XPENDING', KEYS[1], ARGV[1], unpack(idle))) do
+          local id, deliveries = held[1], held[4]
           local entry = redis.call('XRANGE', KEYS[1], id, id)[1]
           if entry and deliveries >= tonumber(ARGV[3]) then
             redis.call('XADD', KEYS[2], '*', 'entry', id, unpack(entry[2]))

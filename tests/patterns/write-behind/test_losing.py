@@ -2,12 +2,13 @@
 
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import redis
 
 
 def test_publish_without_subscriber_is_lost(example: ModuleType, redis_url: str) -> None:
-    cache = redis.Redis.from_url(redis_url, decode_responses=True)
+    cache: Any = redis.Redis.from_url(redis_url, decode_responses=True)
     assert example.save_by_publishing(cache, "1", {"pen": 1}) == 0
     with cache.pubsub() as late:
         late.subscribe("channel:carts")
