@@ -35,7 +35,8 @@ class Parser:
                 python = self.library.examples.get(include.example, {}).get(".py") if include else None
                 if python and python.example not in examples:
                     examples.add(python.example)
-                    fences.append(fence("python", python.whole + "\nmain()\n", number))
+                    file = f"__file__ = {str(ROOT / python.path)!r}  # some start themselves once more\n"
+                    fences.append(fence("python", f"{file}{python.whole}\nmain()\n", number))
         return fences
 
 

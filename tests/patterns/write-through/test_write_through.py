@@ -55,9 +55,7 @@ def test_two_writers_late_loser_does_not_win(
     assert cached(products)[0] == "3"
 
 
-def test_every_order_of_two_writers_ends_fresh(
-    example: ModuleType, products: Any, db: sqlite3.Connection
-) -> None:
+def test_every_order_of_two_writers_ends_fresh(example: ModuleType, products: Any, db: sqlite3.Connection) -> None:
     """Two writers and a reader, two steps each: 90 orders, and none leaves an old row in Redis."""
     orders = sorted(set(itertools.permutations("AABBRR")))
     assert len(orders) == 90
