@@ -175,7 +175,7 @@ class Stage(Press):
         """Return a line of Markdown as text."""
         return re.sub(r"<[^>]*>", "", render.html(site, self, markdown, "../"))
 
-    def tabs(self, include: Include, whole: dict[str, Snippet]) -> str:
+    def tabs(self, include: Include) -> str:
         """Return a block for each language, the reason where one is missing; no files to copy."""
         first = not any(self.steps)
         blocks = []

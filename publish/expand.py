@@ -12,9 +12,11 @@ from markdown.preprocessors import Preprocessor
 
 from publish import blocks, branches, diagrams, handout, ledger, matrix, proofs, quiz, snippets, strip
 from publish.includes import INCLUDE, Include, parse
+from publish.languages import LANGUAGES
 from publish.snippets import RESERVED, Section, Snippet
 
 CLAIM = re.compile(r"\[(?P<text>[^\[\]]+)\]\(proof:(?P<name>\w+)\)(?P<end>[.,;:]?)")
+ORDER = [language.label for language in LANGUAGES.values()]
 RENDER = {"lesson": strip.render, "handout": handout.render, "patterns": matrix.render, "tree": branches.render}
 PROVENANCE = '{: .provenance data-search-exclude="" }'  # the search index is loaded on every page: prose only
 
@@ -39,7 +41,6 @@ class Press:
 
     def expand(self, markdown: str) -> str:
         """Return the page with code, outputs, provenance, proofs and diagrams in it. Faults are `check`'s to find."""
-        whole: dict[str, Snippet] = {}
         claims = itertools.count(1)
 
         def include(match: re.Match[str]) -> str:
@@ -51,7 +52,7 @@ class Press:
             if line.example == quiz.NAME:
                 block = prose(quiz.question(self, line.section, 0))  # it may have code and claims of its own
             else:
-                block = self.output(line) if line.section == RESERVED else self.tabs(line, whole)
+                block = self.output(line) if line.section == RESERVED else self.tabs(line)
             return f"\n{textwrap.indent(block, line.indent)}\n"
 
         def prose(text: str) -> str:
@@ -59,23 +60,28 @@ class Press:
             return INCLUDE.sub(include, text)  # last, for code may look like a claim
 
         parts = [part.text if part.fenced else prose(part.text) for part in blocks.split(markdown)]
-        return "\n".join([diagrams.inline("\n".join(parts)), *map(whole_file, whole.values())])
+        return diagrams.inline("\n".join(parts))
 
-    def tabs(self, include: Include, whole: dict[str, Snippet]) -> str:
+    def tabs(self, include: Include) -> str:
         """Return one tab for each language: the code, where it stands, what ran it, how to run and keep it."""
         tabs = []
         for snippet in self.library.examples[include.example].values():
             section = snippet.sections[include.section]
-            whole[snippet.path] = snippet
             fence = fenced(snippet.language.lexer, snippet.path, section.code)
             tabs.append((snippet.language.label, f"{fence}\n\n{self.provenance(snippet, section)}"))
         tabs += [(label, f"Not shown in {label}: {reason}.") for label, reason in include.reasons.items()]
-        return "\n\n".join(f'=== "{label}"\n\n{textwrap.indent(body, "    ")}' for label, body in tabs)
+        tabs.sort(key=lambda tab: ORDER.index(tab[0]))  # a missing language keeps its place
+        marks = ["===!", *["==="] * len(tabs)]  # the first begins a set of its own, whatever stands before it
+        blocks = [
+            (f'{mark} "{label}"', textwrap.indent(body, "    "))
+            for mark, (label, body) in zip(marks, tabs, strict=False)
+        ]
+        return "\n\n".join(f"{head}\n\n{body}" for head, body in blocks)
 
     def provenance(self, snippet: Snippet, section: Section) -> str:
         """Return the line below a block: the badge, the lines, the links, the commands that run it."""
         source = f"[source](/source/{snippet.path}.md#{anchor(section.first)})"
-        button = f'<button type="button" class="copy-file" data-copy="{file_id(snippet)}">Copy whole file</button>'
+        button = f'<button type="button" class="copy-file" data-file="{snippet.path}">Copy whole file</button>'
         copy = f'<span class="copy" hidden>{button} · </span>'
         download = f"[Download](/{snippet.path}){{: download }}"
         run = " then ".join(f"`{command}`" for command in snippet.language.commands(snippet.file, snippet.text))
@@ -132,16 +138,6 @@ def fenced(lexer: str, title: str, code: str) -> str:
 def anchor(line: int) -> str:
     """Return the anchor of a line on a source page, as Pygments writes it for the first block of a page."""
     return f"__codelineno-0-{line}"
-
-
-def file_id(snippet: Snippet) -> str:
-    """Return the id under which a page holds a whole file for copying."""
-    return "file-" + re.sub(r"\W+", "-", snippet.path)
-
-
-def whole_file(snippet: Snippet) -> str:
-    """Return a whole file as inert text of the page, so that it can be copied from file:// as well."""
-    return f'\n<script type="text/plain" id="{file_id(snippet)}">\n{snippet.whole}</script>\n'
 
 
 class Expand(Extension):

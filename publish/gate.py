@@ -10,10 +10,10 @@ from bs4 import BeautifulSoup, Tag
 
 from publish import ledger
 from publish.check import is_allowed
-from publish.expand import Press, file_id
+from publish.expand import Press
 from publish.snippets import MARK, Fault
 
-LEFTOVER = re.compile(rf"{re.escape(MARK)}|^ *::: \S+ \S+|\]\(proof:|\]\(/source/|^ *=== \"|```|~~~", re.MULTILINE)
+LEFTOVER = re.compile(rf"{re.escape(MARK)}|^ *::: \S+ \S+|\]\(proof:|\]\(/source/|^ *===!? \"|```|~~~", re.MULTILINE)
 LOADS = {"src", "srcset", "poster", "data"}  # attributes that make a browser fetch
 STYLE_LOADS = re.compile(r"(?:url\(|@import)\s*['\"]?(?:https?:)?//")
 
@@ -28,7 +28,6 @@ def check(root: Path, site: Path) -> list[Fault]:
     faults: list[Fault] = []
     for path, page in pages.items():
         faults += [Fault(path, line, text) for line, text in code(root, page, path, known)]
-        faults += [Fault(path, line, text) for line, text in copies(page, press)]
         faults += [Fault(path, line, text) for line, text in requests(page)]
         faults += [Fault(path, line, text) for line, text in links(page, path, files, anchors)]
         faults += [Fault(path, line, text) for line, text in figures(page)]
@@ -70,14 +69,6 @@ def code(root: Path, page: Tag, path: str, known: set[str]) -> Iterator[tuple[in
         match = LEFTOVER.search(words)
         if match and not words.find_parent(["pre", "code", "script", "style"]):
             yield line(words.parent), f"a literal {match[0]!r} that should have been expanded"
-
-
-def copies(page: Tag, press: Press) -> Iterator[tuple[int, str]]:
-    """Find whole files held for copying that are not the file."""
-    whole = {file_id(snippet): snippet.whole for snippet in press.library.snippets}
-    for tag in page.find_all("script", type="text/plain"):
-        if whole.get(str(tag.get("id"))) != tag.get_text().removeprefix("\n"):
-            yield line(tag), f"a copy that is not the whole file: {tag.get('id')}"
 
 
 def requests(page: Tag) -> Iterator[tuple[int, str]]:

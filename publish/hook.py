@@ -3,6 +3,7 @@
 A hook because only a plugin can add pages without copying docs/ aside, which would break live reload.
 """
 
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,11 +13,14 @@ from jinja2 import Environment
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import BuildError
 from mkdocs.structure.files import File, Files, InclusionLevel
+from mkdocs.structure.pages import Page
 
 from publish import deck, handout, library, quiz
 from publish.check import check
 from publish.expand import Press
 from publish.languages import LANGUAGES
+
+LINE_ANCHOR = re.compile(r'<a id="__codelineno-[^>]*></a>')
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -67,8 +71,10 @@ def on_serve(server: Any, config: MkDocsConfig, builder: Callable[[], None]) -> 
     return server
 
 
-def on_page_content(html: str, **_: object) -> str:
-    """Keep the tabs' labels out of the search index."""
+def on_page_content(html: str, page: Page, **_: object) -> str:
+    """Keep the tabs' labels out of the search index, and an anchor for each line of code to the listings."""
+    if not page.file.src_uri.startswith("source/"):
+        html = LINE_ANCHOR.sub("", html)
     return html.replace('<div class="tabbed-labels">', '<div class="tabbed-labels" data-search-exclude>')
 
 

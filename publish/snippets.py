@@ -76,10 +76,6 @@ def unfit(path: str, text: str) -> list[Fault]:
     for number, line in enumerate(text.splitlines(), 1):
         if re.match(r"\s*(```|~~~)", line):
             faults.append(Fault(path, number, "begins with a Markdown fence, which would end the block early"))
-        if re.search(r"</script|<!--", line, re.IGNORECASE):
-            faults.append(
-                Fault(path, number, "contains </script or <!--, which would end the copy that the page holds")
-            )
         if "\t" in line or line.isspace():
             faults.append(Fault(path, number, "has a tab, or nothing but spaces; Markdown would change it on the page"))
     return faults

@@ -1,25 +1,50 @@
-// Copy a whole file, or save it. The page holds its text, so that both work from file:// as well.
-for (const button of document.querySelectorAll("button[data-copy]")) {
-  const text = document.getElementById(button.dataset.copy).textContent.replace(/^\n/, "");
-  const label = button.textContent;
-  button.parentElement.hidden = false;
-  button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(text);
-    button.textContent = "Copied";
-    setTimeout(() => (button.textContent = label), 1500);
-  });
+// Copy a whole file, or save it. The texts of all files come as one script, when one is first wanted: a page on file://
+// may load nothing else.
+{
+  const all = new URL("../snippets/all.js", document.currentScript.src);
+  let loading;
+  const text = async (path) => {
+    loading ??= new Promise((resolve, reject) => {
+      const script = Object.assign(document.createElement("script"), { src: all, onload: resolve });
+      script.onerror = () => reject(new Error(`${all} could not be loaded`));
+      document.head.append(script);
+    });
+    await loading;
+    return new Blob([window.courseFiles[path]], { type: "text/plain" });
+  };
 
-  const link = button.closest("p").querySelector("a[download]");
-  if (location.protocol === "file:") {
-    // There a browser would show the file in place of saving it.
-    link.download = link.pathname.split("/").pop();
-    link.href = URL.createObjectURL(new Blob([text]));
+  for (const button of document.querySelectorAll("button[data-file]")) {
+    const { file } = button.dataset;
+    const label = button.textContent;
+    button.parentElement.hidden = false;
+    button.addEventListener("click", async () => {
+      // A promise, since Safari allows to write only at once.
+      await navigator.clipboard.write([new ClipboardItem({ "text/plain": text(file) })]);
+      button.textContent = "Copied";
+      setTimeout(() => (button.textContent = label), 1500);
+    });
+    button.closest("p").querySelector("a[download]").addEventListener("click", async (event) => {
+      if (location.protocol !== "file:") return;
+      event.preventDefault(); // There a browser would show the file in place of saving it.
+      const href = URL.createObjectURL(await text(file));
+      Object.assign(document.createElement("a"), { href, download: file.split("/").pop() }).click();
+    });
   }
 }
+
+// A diagram, a table or a block of code that is wider than the screen scrolls, also by the keyboard.
+const reach = new ResizeObserver((entries) => {
+  for (const { target } of entries) {
+    if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
+    else target.removeAttribute("tabindex");
+  }
+});
+for (const wide of document.querySelectorAll("figure.diagram, pre > code")) reach.observe(wide);
 
 // The theme adds its copy buttons late, each in a <nav>: to a screen reader, so many navigations without a name.
 new MutationObserver(() => {
   for (const nav of document.querySelectorAll(".md-code__nav:not([role])")) nav.role = "presentation";
+  for (const table of document.querySelectorAll(".md-typeset__scrollwrap")) reach.observe(table);
 }).observe(document.querySelector("main"), { childList: true, subtree: true });
 
 // On a later page the theme checks neither of its two radio buttons, and the focus would fall on the hidden one.
@@ -35,12 +60,3 @@ for (const link of document.querySelectorAll("a[href^='#__codelineno-']")) {
   link.tabIndex = -1;
   link.ariaHidden = "true";
 }
-
-// A diagram that is wider than the screen scrolls, also by the keyboard.
-const reach = new ResizeObserver((entries) => {
-  for (const { target } of entries) {
-    if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
-    else target.removeAttribute("tabindex");
-  }
-});
-for (const figure of document.querySelectorAll("figure.diagram")) reach.observe(figure);

@@ -28,32 +28,4 @@ if (filter) {
     history.replaceState(history.state, "", (wanted ? `?${wanted}` : location.pathname) + location.hash);
   });
   filter.addEventListener("submit", (event) => event.preventDefault());
-
-  // All texts come as one script, when one is first wanted: a page on file:// may load nothing else.
-  let loading;
-  const text = async (path) => {
-    loading ??= new Promise((resolve, reject) => {
-      const script = Object.assign(document.createElement("script"), { src: "all.js", onload: resolve });
-      script.onerror = () => reject(new Error("all.js could not be loaded"));
-      document.head.append(script);
-    });
-    await loading;
-    return new Blob([window.courseFiles[path]], { type: "text/plain" });
-  };
-
-  for (const button of document.querySelectorAll("button[data-file]")) {
-    const { file } = button.dataset;
-    button.addEventListener("click", async () => {
-      // A promise, since Safari allows to write only at once.
-      await navigator.clipboard.write([new ClipboardItem({ "text/plain": text(file) })]);
-      button.textContent = "Copied";
-      setTimeout(() => (button.textContent = "Copy"), 1500);
-    });
-    button.parentElement.querySelector("a[download]").addEventListener("click", async (event) => {
-      if (location.protocol !== "file:") return;
-      event.preventDefault(); // There a browser would show the file in place of saving it.
-      const href = URL.createObjectURL(await text(file));
-      Object.assign(document.createElement("a"), { href, download: file.split("/").pop() }).click();
-    });
-  }
 }

@@ -47,8 +47,6 @@ BAD: dict[str, tuple[str, str | bytes, str]] = {
     "snippet not UTF-8": (PYTHON, b"a = 1\nb = '\xe9'\n", f"{PYTHON}:2: is not UTF-8"),
     "fence in a snippet": (PYTHON, CODE.format("#") + '"""\n```\n"""\n', f"{PYTHON}:6: begins with a Markdown fence"),
     "fence in an output": ("snippets/shop/get.out", "~~~\n", "snippets/shop/get.out:1: begins with a Markdown fence"),
-    "end of a script element": (PYTHON, CODE.format("#") + "'</Script>'\n", f"{PYTHON}:5: contains </script"),
-    "start of an HTML comment": (PYTHON, CODE.format("#") + "'<!-- <script>'\n", f"{PYTHON}:5: contains </script or <!--"),
     "tab in a snippet": (PYTHON, CODE.format("#") + "\tx\n", f"{PYTHON}:5: has a tab"),
     "spaces in an output": ("snippets/shop/get.out", "1\n  \n2\n", "snippets/shop/get.out:2: has a tab, or nothing but"),
     "output without a program": ("snippets/shop/gone.out", "1\n", "snippets/shop/gone.out:1: has no program beside it"),

@@ -12,7 +12,14 @@ from tests.site.conftest import Open
 ROOT = Path(__file__).resolve().parent.parent.parent
 PLAN, _ = lesson.load(ROOT)
 DOORS = {
-    "Learn": ["patterns/cache-aside", "quiz/index", "exercises/index", "handout/index"],
+    "Learn": [
+        "patterns/cache-aside",
+        "decision-tree",
+        "reference/patterns",
+        "quiz/index",
+        "exercises/index",
+        "handout/index",
+    ],
     "Teach": ["present/index", "teach/index"],
     "Copy": ["snippets/index"],
 }

@@ -142,12 +142,13 @@ def test_edited_snippet_loses_its_badge_until_it_is_run(serve: Serve, reader: Pa
 
 
 def test_edited_diagram_is_drawn_in_the_browser_from_our_own_host(serve: Serve, reader: Page) -> None:
-    expect(reader.locator("figure.diagram > svg")).to_have_count(2)
+    figures = reader.locator("figure.diagram > svg").count()
+    assert figures
     serve.edit(PAGE, "App[Application]", "App[Another application]")
     drawn = reader.locator("div.mermaid > svg")
     expect(drawn).to_have_count(1)
     expect(drawn).to_contain_text("Another application")
-    expect(reader.locator("figure.diagram > svg")).to_have_count(1)
+    expect(reader.locator("figure.diagram > svg")).to_have_count(figures - 1)
 
 
 def test_fault_is_reported_with_its_place_and_serving_goes_on(serve: Serve, reader: Page) -> None:
