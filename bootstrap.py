@@ -47,6 +47,8 @@ def step(name: str, locks: list, install: Callable[[], None], proof: str) -> Non
 
 
 def install_python() -> None:
+    if os.path.islink(VENV):
+        sys.exit(".venv is a link, and setting up would empty what it leads to. Remove the link, then run this again.")
     run(
         [sys.executable, "-m", "venv", "--clear", VENV], "make a virtual environment (Debian: apt install python3-venv)"
     )

@@ -302,6 +302,17 @@ class TestSetUp:
         assert last.endswith("The first set-up needs the network.")
         assert not list(tmp_path.glob(".venv/stamp-*"))  # so that the next run begins again
 
+    def test_a_linked_environment_is_refused_and_left_as_it_is(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "shared").mkdir()
+        (tmp_path / "shared" / "kept").touch()
+        (tmp_path / ".venv").symlink_to(tmp_path / "shared")
+        monkeypatch.setattr(bootstrap, "VENV", str(tmp_path / ".venv"))
+        with pytest.raises(SystemExit, match=r"^\.venv is a link"):
+            bootstrap.install_python()
+        assert (tmp_path / "shared" / "kept").exists()
+
     def test_a_step_is_done_again_only_when_its_lock_has_changed(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
