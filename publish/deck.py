@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader
 from mkdocs.config.defaults import MkDocsConfig
 
 from publish import lesson, render, snippets
-from publish.expand import Press, fenced
+from publish.expand import LINE_ANCHOR, Press, fenced
 from publish.includes import INCLUDE, Include, parse
 from publish.languages import LANGUAGES
 from publish.lesson import Lesson, Slide
@@ -25,7 +25,6 @@ LARGEST = 34  # px; larger code looks like a headline
 
 ANCHOR = re.compile(r' id="[^"]*"(?=[^>]*>)|<a class="headerlink".*?</a>')
 CODE = re.compile(r"(?<=<pre><span></span><code>)(.*?)\n?(?=</code></pre>)", re.DOTALL)
-LINE_ANCHOR = re.compile(r'<a id="__codelineno[^>]*></a>')
 
 
 def faults(root: Path) -> Iterator[Fault]:
@@ -131,7 +130,7 @@ def page_title(root: Path, slide: Slide) -> str:
     """Return the title of the page that a slide belongs to."""
     text = (root / "docs" / slide.page.partition("#")[0]).read_text("utf-8")
     match = re.search(r"^(?:title:|#) +(.*)$", text, re.MULTILINE)
-    return match[1] if match else slide.page
+    return match[1].strip('"') if match else slide.page  # a title with a colon in it stands in quotes
 
 
 def timing(plan: Lesson, slide: Slide) -> str:

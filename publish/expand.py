@@ -135,6 +135,9 @@ def fenced(lexer: str, title: str, code: str) -> str:
     return f'```{{ .{lexer} title="{title}" data-search-exclude="" }}\n{code}\n```'
 
 
+LINE_ANCHOR = re.compile(r'<a id="__codelineno-[^>]*></a>')  # Pygments puts one before each line of a block
+
+
 def anchor(line: int) -> str:
     """Return the anchor of a line on a source page, as Pygments writes it for the first block of a page."""
     return f"__codelineno-0-{line}"

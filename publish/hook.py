@@ -3,7 +3,6 @@
 A hook because only a plugin can add pages without copying docs/ aside, which would break live reload.
 """
 
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,10 +16,8 @@ from mkdocs.structure.pages import Page
 
 from publish import deck, handout, library, quiz
 from publish.check import check
-from publish.expand import Press
+from publish.expand import LINE_ANCHOR, Press
 from publish.languages import LANGUAGES
-
-LINE_ANCHOR = re.compile(r'<a id="__codelineno-[^>]*></a>')
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
