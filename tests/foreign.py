@@ -158,12 +158,10 @@ class CSharpFile(ForeignFile):
 
 
 def group(item: pytest.Item) -> str:
-    """Return what a test shares with others, which must then run in one process: a build, a run, a cache of runs."""
-    if isinstance(item.parent, CSharpFile) or item.name == "test_lint[dotnet format]":
+    """Return what a test in another language shares with others: a build, or the run of a file. Empty for Python."""
+    if isinstance(item.parent, CSharpFile):
         return "C#"
-    if isinstance(item.parent, NodeFile):
-        return str(item.path)
-    return "programs" if "test_contract" in item.module.__name__ or "BY_PATH" in vars(item.module) else ""  # type: ignore[attr-defined]
+    return str(item.path) if isinstance(item.parent, NodeFile) else ""
 
 
 def collect_file(path: Path, parent: pytest.Collector) -> ForeignFile | None:

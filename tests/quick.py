@@ -9,15 +9,16 @@ from publish import ledger, snippets
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def changed() -> list[str]:
+def changed(library: snippets.Library) -> list[str]:
     """Return the paths of the snippets whose row in the ledger is missing, stale or red."""
-    library, rows = snippets.read(ROOT), ledger.load(ROOT)
+    rows = ledger.load(ROOT)
     return [one.path for one in library.snippets if ledger.problem(ROOT, library, rows, one)]
 
 
 def main() -> None:
     """Run pytest on the press, then on the tests and the programs of what has changed."""
-    library, paths = snippets.read(ROOT), changed()
+    library = snippets.read(ROOT)
+    paths = changed(library)
     print(f"Changed since they were run: {', '.join(paths) or 'no snippets'}.", flush=True)
     code = subprocess.run([sys.executable, "-m", "pytest", "-q", "tests/publish"], cwd=ROOT).returncode
     examples = {one.example: one for one in library.snippets if one.path in paths}
