@@ -157,11 +157,14 @@ class CSharpFile(ForeignFile):
         return dotnet_results(frozenset(file.path.stem for file in files)).get(self.path.stem, {})
 
 
-def group(item: pytest.Item) -> str:
-    """Return what a test in another language shares with others: a build, or the run of a file. Empty for Python."""
-    if isinstance(item.parent, CSharpFile):
-        return "C#"
-    return str(item.path) if isinstance(item.parent, NodeFile) else ""
+def share(nodeid: str) -> str:
+    """Return what a test shares with others, which must then run in one process; its own name where it is nothing."""
+    file = nodeid.partition("::")[0]
+    if file.endswith("Tests.cs") or "dotnet format" in nodeid:
+        return "the C# build"
+    if "test_contract.py" in file or "test_traced_program" in nodeid:
+        return "the runs of the programs"
+    return file if file.endswith(".test.mjs") else nodeid
 
 
 def collect_file(path: Path, parent: pytest.Collector) -> ForeignFile | None:

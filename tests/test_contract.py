@@ -15,8 +15,6 @@ from publish.snippets import Snippet
 from tests import record, runner, toolchain
 from tests.toolchain import PROGRAMS
 
-pytestmark = pytest.mark.xdist_group("programs")  # one process runs each program once
-
 ROOT = Path(__file__).resolve().parent.parent
 LIBRARY = snippets.read(ROOT)
 LENGTH = 130  # lines of a file; C# takes some for its braces

@@ -3,6 +3,7 @@
 import datetime
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -322,3 +323,39 @@ class TestSetUp:
             lock.write_text(text, "utf-8")
             bootstrap.step("x", [str(lock)], lambda: done.append(1), str(lock))
         assert len(done) == 2
+
+
+def test_what_builds_or_runs_once_is_in_one_process() -> None:
+    """Two processes that build the C# tests at once fail; two that run the programs do it twice."""
+    shares = [
+        ["tests/a/OneTests.cs::x", "tests/b/TwoTests.cs::y", "tests/test_lint.py::test_lint[dotnet format]"],
+        ["tests/test_contract.py::test_a[p]", "tests/publish/test_quiz.py::test_traced_program_prints_it[q]"],
+        ["tests/a/one.test.mjs::x", "tests/a/one.test.mjs::y"],
+        ["tests/a/two.test.mjs::x"],
+        ["tests/a/test_one.py::test_x"],
+        ["tests/a/test_one.py::test_y"],
+    ]
+    found = [{foreign.share(nodeid) for nodeid in some} for some in shares]
+    assert [len(some) for some in found] == [1] * len(shares)
+    assert len(set.union(*found)) == len(shares)
+
+
+def test_shares_decide_where_tests_run(tmp_path: Path) -> None:
+    (tmp_path / "a.test.mjs").write_text(
+        'import { test } from "node:test";\n' + "".join(f'test("t{i}", () => {{}});\n' for i in range(40)), "utf-8"
+    )
+    (tmp_path / "test_p.py").write_text("".join(f"def test_{i}(): pass\n" for i in range(40)), "utf-8")
+    arguments = [
+        "-c",
+        str(ROOT / "pyproject.toml"),
+        "-p",
+        "tests.conftest",
+        "--noconftest",
+        "-vv",
+        "--rootdir",
+        str(tmp_path),
+    ]
+    said = pytest_here(*arguments, "-n", "2", "--dist", "loadscope", str(tmp_path)).stdout
+    places = re.findall(r"\[(gw\d)\].*(a\.test\.mjs|test_p\.py)::", said)
+    assert len(places) == 80, said
+    assert len({place for place, file in places if file == "a.test.mjs"}) == 1

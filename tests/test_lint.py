@@ -18,9 +18,7 @@ LINTERS = {
 }
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.xdist_group("C#")) if "dotnet" in name else name for name in LINTERS]
-)
+@pytest.mark.parametrize("name", LINTERS)
 def test_lint(name: str) -> None:
     if name.startswith("dotnet"):
         need(".NET 10 SDK")

@@ -284,7 +284,6 @@ TRACED = [
 ]
 
 
-@pytest.mark.xdist_group("programs")  # where they have run already
 @pytest.mark.parametrize(("id", "path"), TRACED)
 def test_traced_program_prints_the_right_option(id: str, path: str) -> None:
     question = BANKED[id]
