@@ -151,7 +151,9 @@ class Shop:
         return int(self.cache.xlen(STREAM)) == 0
 
     def terminate(self) -> list[int]:
-        """Ask all workers to end, and return their exit codes."""
+        """Ask all workers to end, and return their exit codes. One that has just begun could not yet hear it."""
+        for worker in self.workers:
+            self.wait_until_it_reads(worker)
         for worker in self.workers:
             worker.send_signal(signal.SIGTERM)
         codes = [worker.wait(10) for worker in self.workers]
