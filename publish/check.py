@@ -12,7 +12,7 @@ from publish import blocks, deck, diagrams, ledger, lesson, library, matrix, qui
 from publish.expand import CLAIM, Press
 from publish.includes import INCLUDE, parse
 from publish.includes import PARTS as GENERATED
-from publish.languages import LANGUAGES
+from publish.languages import LANGUAGES, OWED
 from publish.proofs import NOT_RUN
 from publish.snippets import MARK, RESERVED, Fault, read_text
 
@@ -169,12 +169,13 @@ def check_include(press: Press, path: str, number: int, line: str, shown: set[tu
         if section not in snippet.sections:
             known = ", ".join(snippet.sections)
             yield Fault(path, number, f"{snippet.path} has no section {section}; it has {known}")
-    absent = [language.label for extension, language in LANGUAGES.items() if extension not in languages]
-    for label in include.reasons.keys() - set(absent):
+    owed = OWED if any(snippet.language.owed for snippet in languages.values()) else []
+    absent = [language for language in owed if language.extension not in languages]
+    for label in include.reasons.keys() - {language.label for language in absent}:
         yield Fault(path, number, f"gives a reason for the lack of {label}, which is there or is no language of ours")
-    for extension, language in LANGUAGES.items():
-        if extension not in languages and language.label not in include.reasons:
-            missing = f"snippets/{example}{extension} does not exist"
+    for language in absent:
+        if language.label not in include.reasons:
+            missing = f"snippets/{example}{language.extension} does not exist"
             yield Fault(path, number, f"{missing}; write it, or add `(no {language.label}: the reason)`")
 
 

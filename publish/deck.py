@@ -11,7 +11,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from publish import lesson, render, snippets
 from publish.expand import LINE_ANCHOR, Press, fenced
 from publish.includes import INCLUDE, Include, parse
-from publish.languages import LANGUAGES
+from publish.languages import OWED
 from publish.lesson import Lesson, Slide
 from publish.snippets import RESERVED, Fault, Library, Section, Snippet
 
@@ -115,7 +115,7 @@ def deck(plan: Lesson, stage: "Stage", site: MkDocsConfig) -> str:
         }
         for slide in plan.slides
     ]
-    labels = [language.label for language in LANGUAGES.values()]
+    labels = [language.label for language in OWED]
     return template.render(site=site, slides=slides, languages=labels, canvas=CANVAS)
 
 
@@ -178,11 +178,14 @@ class Stage(Press):
         """Return a block for each language, the reason where one is missing; no files to copy."""
         first = not any(self.steps)
         blocks = []
+        transcript = all(not snippet.language.owed for snippet in self.library.examples[include.example].values())
         for snippet in self.library.examples[include.example].values():
             section = snippet.sections[include.section]
             self.steps.append(self.slide.steps.get(snippet.language.label, []) if first else [])
             code = fenced_plain(snippet.language.lexer, section.code)
             blocks.append((snippet.language.label, f"{code}\n\n{self.provenance(snippet, section)}"))
+        if transcript:  # the same for every language
+            return self.printed(blocks[0][1])
         blocks += [(label, f"Not shown in {label}: {reason}.") for label, reason in include.reasons.items()]
         return "\n\n".join(
             f'<div class="language" data-language="{label}" style="--code: {self.size(label)}px" markdown>\n\n'
@@ -193,8 +196,12 @@ class Stage(Press):
     def output(self, include: Include) -> str:
         """Return what the program printed."""
         self.steps.append([])
-        size = min(self.size(language.label) for language in LANGUAGES.values())
-        return f'<div class="printed" style="--code: {size}px" markdown>\n\n{super().output(include)}\n\n</div>'
+        return self.printed(super().output(include))
+
+    def printed(self, block: str) -> str:
+        """Return a block that stands beside the code of every language."""
+        size = min(self.size(language.label) for language in OWED)
+        return f'<div class="printed" style="--code: {size}px" markdown>\n\n{block}\n\n</div>'
 
     def provenance(self, snippet: Snippet, section: Section) -> str:
         """Return the line below a block: the file and what ran it. The page has the rest."""
@@ -218,7 +225,8 @@ class Stage(Press):
         """Return what an include shows in a language; nothing where it says why that is missing."""
         if include.section == RESERVED:
             return self.library.outputs[include.example]
-        of_label = (one for one in self.library.examples[include.example].values() if one.language.label == label)
+        languages = self.library.examples[include.example].values()
+        of_label = (one for one in languages if one.language.label == label or not one.language.owed)
         return next((snippet.sections[include.section].code for snippet in of_label), "")
 
 

@@ -69,6 +69,8 @@ class Press:
             section = snippet.sections[include.section]
             fence = fenced(snippet.language.lexer, snippet.path, section.code)
             tabs.append((snippet.language.label, f"{fence}\n\n{self.provenance(snippet, section)}"))
+            if not snippet.language.owed:
+                return tabs[0][1]
         tabs += [(label, f"Not shown in {label}: {reason}.") for label, reason in include.reasons.items()]
         tabs.sort(key=lambda tab: ORDER.index(tab[0]))  # a missing language keeps its place
         marks = ["===!", *["==="] * len(tabs)]  # the first begins a set of its own, whatever stands before it

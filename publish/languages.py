@@ -18,6 +18,7 @@ class Language:
     run: str  # the line a reader types next
     test_file: str  # its tests, at the same path below tests/
     test_name: str  # pattern that finds the tests' names in them
+    owed: bool = True  # each example owes it, in a tab; a transcript stands alone and is the same for everyone
 
     def commands(self, file: str, text: str) -> list[str]:
         """Return the one or two lines that install and run the snippet `file`, whose text is `text`."""
@@ -72,6 +73,20 @@ LANGUAGES = {
             test_file="{stem}.test.mjs",
             test_name=r'^test\("(\w+)"',
         ),
+        Language(
+            extension=".redis",
+            label="redis-cli",
+            lexer="text",
+            comment="#",
+            purpose=r"\A(?:\n)*# (?!--8<--)(.+)",
+            packages=r"(?!)",
+            install="",
+            run="redis-cli",
+            test_file="test_{stem}.py",
+            test_name=r"^(?:async )?def test_(\w+)\(",
+            owed=False,
+        ),
     )
 }
+OWED = [language for language in LANGUAGES.values() if language.owed]
 OUTPUT = ".out"  # what the program prints, whatever the language

@@ -169,6 +169,10 @@ def read(root: Path) -> Library:
         if not library.faults:
             library.faults.append(Fault(f"snippets/{example}{OUTPUT}", 1, "has no program beside it that prints it"))
     order = list(LANGUAGES)
+    for languages in library.examples.values():
+        transcripts = [snippet for snippet in languages.values() if not snippet.language.owed]
+        if transcripts and len(languages) > 1:
+            library.faults.append(Fault(transcripts[0].path, 1, "is a transcript, which stands alone; rename it"))
     for example, languages in library.examples.items():
         library.examples[example] = dict(sorted(languages.items(), key=lambda item: order.index(item[0])))
     return library

@@ -18,6 +18,7 @@ import redis
 from publish import snippets
 from publish.languages import OUTPUT
 from publish.snippets import Snippet
+from tests import redis_cli
 from tests.servers import Server, shared_cluster
 from tests.toolchain import DOTNET, PROGRAMS, run
 
@@ -44,7 +45,10 @@ CLUSTER = threading.Lock()  # there is one: programs that name it run one after 
 
 
 def run_snippet(snippet: Snippet) -> Ran:
-    """Run a snippet's main. Raises RuntimeError if it fails, TimeoutError after 30 s; both name the file."""
+    """Run a snippet's main. Raises RuntimeError if it fails, TimeoutError after 30 s; both name the file.
+
+    A transcript "prints" itself, with the replies of today.
+    """
     with CLUSTER if "REDIS_CLUSTER_URL" in snippet.text else contextlib.nullcontext():
         return run_alone(snippet)
 
@@ -58,6 +62,8 @@ def run_alone(snippet: Snippet) -> Ran:
         cluster.flush()
         shards, environment["REDIS_CLUSTER_URL"] = [server, *cluster.shards], cluster.url
     try:
+        if not snippet.language.owed:
+            return Ran(redis_cli.replay(snippet.text, server.url), keys(server.url))
         with tempfile.TemporaryDirectory(prefix="reader ") as folder:
             Path(folder, snippet.file).write_text(snippet.whole, "utf-8")
             # What the install line brings lies ready in this repository, so that the tests work offline.
@@ -93,7 +99,7 @@ def keys(url: str) -> dict[str, Key]:
 
 
 def store_outputs() -> None:
-    """Run each example in the first language it has, and store what it printed."""
+    """Run each example in the first language it has, and store what it printed; a transcript, its replies."""
     library = snippets.read(ROOT)
     if library.faults:
         sys.exit("\n".join(map(str, library.faults)))
@@ -106,7 +112,11 @@ def store_outputs() -> None:
             output = run_snippet(snippet).output
         except (RuntimeError, TimeoutError) as error:
             sys.exit(str(error))
-        if output != library.outputs.get(example):
+        if not snippet.language.owed:
+            if output != snippet.text:
+                (ROOT / snippet.path).write_text(output, "utf-8")
+                print(f"{snippet.path}: replies stored")
+        elif output != library.outputs.get(example):
             (ROOT / "snippets" / (example + OUTPUT)).write_text(output, "utf-8")
             print(f"snippets/{example}{OUTPUT}: stored from {snippet.language.label}")
 
