@@ -93,7 +93,7 @@ READERS: dict[str, Callable[[Any, str], Any]] = {
 
 def keys(url: str) -> dict[str, Key]:
     """Return everything that a server holds."""
-    with redis.Redis.from_url(url, decode_responses=True, protocol=2) as client:
+    with redis.Redis.from_url(url, decode_responses=True, encoding_errors="backslashreplace", protocol=2) as client:
         types = {key: client.type(key) for key in client.scan_iter()}
         return {key: Key(kind, READERS[kind](client, key), client.ttl(key)) for key, kind in types.items()}
 

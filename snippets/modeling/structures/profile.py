@@ -1,0 +1,69 @@
+# /// script
+# dependencies = ["redis==8.1.0"]
+# ///
+"""A hash as an object: a profile whose fields change one by one."""
+
+import os
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+
+def connect(url: str) -> redis.Redis:
+    return redis.Redis.from_url(
+        url,
+        decode_responses=True,
+        socket_connect_timeout=0.5,
+        socket_timeout=0.5,
+        retry=Retry(NoBackoff(), retries=0),  # a repeated INCR would count twice
+    )
+
+
+# --8<-- [start:profile]
+@dataclass(frozen=True)
+class Profile:
+    id: str
+    name: str
+    email: str
+    visits: int = 0
+
+
+def save(cache: redis.Redis, profile: Profile) -> None:
+    """Replace the whole profile. HSET alone would keep fields that are no more."""
+    fields: Any = asdict(profile)
+    with cache.pipeline(transaction=True) as change:
+        change.delete(f"user:{profile.id}")
+        change.hset(f"user:{profile.id}", mapping=fields)
+        change.execute()
+
+
+def visit(cache: redis.Redis, user_id: str) -> None:
+    """Change one field, whatever others do to the rest."""
+    cache.hincrby(f"user:{user_id}", "visits", 1)
+
+
+def load(cache: redis.Redis, user_id: str) -> Profile | None:
+    fields: Any = cache.hgetall(f"user:{user_id}")
+    if "id" not in fields:  # no such key is an empty hash, not None
+        return None
+    return Profile(**{**fields, "visits": int(fields["visits"])})
+
+
+# --8<-- [end:profile]
+
+
+def main() -> None:
+    cache = connect(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379"))
+    cache.delete("user:1", "user:2")
+    save(cache, Profile("1", "Ada", "ada@example.com"))
+    visit(cache, "1")
+    print("as it lies in Redis:", cache.hgetall("user:1"))
+    print("as it comes back:", load(cache, "1"))
+    print("nobody:", load(cache, "2"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""What the page of examples claims of the catalog."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from types import ModuleType
+from typing import Any
+
+import pytest
+import redis
+
+from tests.cut import every_crash
+
+DAY = date(2026, 11, 24)
+
+
+@pytest.fixture
+def cache(example: ModuleType, redis_url: str) -> redis.Redis:
+    return example.connect(redis_url)  # type: ignore[no-any-return]
+
+
+def laptop(example: ModuleType, category: str, *tags: str) -> object:
+    return example.Product("1001", "Laptop", 99_999, category, frozenset(tags))
+
+
+def agrees(cache: Any) -> bool:
+    """Tell whether the sets name the product exactly where its hash says."""
+    category, tags = cache.hmget("product:1001", "category", "tags")
+    expected = {f"category:{category}", *(f"tag:{tag}:products" for tag in ("gaming", "new") if f'"{tag}"' in tags)}
+    return {key for key in cache.scan_iter() if not key.startswith("product:")} == expected
+
+
+def test_product_and_its_sets_change_together(example: ModuleType, cache: redis.Redis, redis_url: str) -> None:
+    """Killed at any byte, the program leaves all of the old or all of the new."""
+    found = set()
+    for _ in every_crash(
+        redis_url,
+        lambda url: example.save(example.connect(url), laptop(example, "sale", "new")),
+        lambda url: example.save(cache, laptop(example, "electronics", "gaming")),
+    ):
+        assert agrees(cache)
+        found.add(cache.hget("product:1001", "category"))
+    assert found == {"electronics", "sale"}
+
+
+def test_parallel_moves_leave_one_category(example: ModuleType, cache: redis.Redis) -> None:
+    moves = [laptop(example, f"category-{number % 7}", *("gaming", "new")[: number % 3]) for number in range(160)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda product: example.save(cache, product), moves))
+    assert agrees(cache)
+
+
+def test_found_is_what_all_sets_hold(example: ModuleType, cache: redis.Redis) -> None:
+    example.save(cache, laptop(example, "electronics", "gaming"))
+    example.save(cache, example.Product("1002", "Phone", 59_999, "electronics"))
+    assert example.find(cache, "category:electronics") == ["1001", "1002"]
+    assert example.find(cache, "category:electronics", "tag:gaming:products") == ["1001"]
+    assert example.find(cache, "category:electronics", "tag:old:products") == []
+
+
+def test_popular_products_are_most_viewed_first_and_expire(example: ModuleType, cache: redis.Redis) -> None:
+    for product_id in ("1", "2", "2", "3", "3", "3"):
+        example.viewed(cache, product_id, DAY)
+    assert example.popular(cache, DAY, 2) == ["3", "2"]
+    assert example.popular(cache, DAY, 0) == []
+    assert 0 < cache.ttl("popular:products:2026-11-24") <= 8 * example.DAY
+
+
+def test_a_failing_command_in_multi_does_not_undo_the_others(example: ModuleType, cache: redis.Redis) -> None:
+    cache.set("category:electronics", "not a set")
+    with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
+        example.save(cache, laptop(example, "electronics"))
+    assert cache.hget("product:1001", "name") == "Laptop"  # all commands ran, one failed
