@@ -60,9 +60,7 @@ def test_prints_what_is_stored(path: str, request: pytest.FixtureRequest) -> Non
     output = ran(BY_PATH[path]).output
     assert output.strip(), "a program that prints nothing shows nothing"
     stored = LIBRARY.outputs.get(BY_PATH[path].example) if path in PROGRAMS_BY_PATH else BY_PATH[path].text
-    assert output == stored, (
-        "refresh it by `make output`, and look at the difference"
-    )
+    assert output == stored, "refresh it by `make output`, and look at the difference"
 
 
 @pytest.mark.parametrize("example", [name for name, languages in LIBRARY.examples.items() if len(languages) > 1])

@@ -47,7 +47,8 @@ class Sessions:
     def create(self, user_id: str) -> str:
         """Begin a session: all of it or, if this process dies, none of it."""
         token = secrets.token_urlsafe(32)
-        key, index, now = session_key(token), f"user:{user_id}:sessions", self.clock()
+        key, index = session_key(token), f"user:{user_id}:sessions"
+        now = self.clock()
         with self.store.pipeline(transaction=True) as change:
             change.hset(key, mapping={"user_id": user_id, "created": int(now)})
             change.expire(key, TTL)

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 import redis
 
+from tests.servers import Server
+
 
 @pytest.fixture
 def client(redis_url: str) -> redis.Redis:
@@ -12,9 +14,10 @@ def client(redis_url: str) -> redis.Redis:
 
 
 def test_any_bytes_are_a_key(client: redis.Redis) -> None:
-    for key in ("user:1", "user_1", "USER 1", "{", "\n\x00", "", "k" * 10_000):
-        client.set(key, "v")
-        assert client.get(key) == "v"
+    keys = ("user:1", "User:1", "user_1", "USER 1", "{", "\n\x00", "", "k" * 10_000)
+    for number, key in enumerate(keys):
+        client.set(key, number)
+    assert client.mget(keys) == [str(number) for number in range(len(keys))]
 
 
 def test_deleting_a_key_leaves_those_that_begin_with_it(client: redis.Redis) -> None:
@@ -43,3 +46,10 @@ def test_a_longer_key_takes_more_memory(client: redis.Redis) -> None:
     client.set("demo:" + "seen-" * 12, "1")
     short, long = client.memory_usage("demo:seen"), client.memory_usage("demo:" + "seen-" * 12)
     assert short and long and long > short + 40
+
+
+def test_keys_show_in_the_slow_log(own_server: Server) -> None:
+    client: Any = redis.Redis.from_url(own_server.url, decode_responses=True)
+    client.config_set("slowlog-log-slower-than", 0)  # as if every command were slow
+    client.get("user:ada@example.com")
+    assert any("ada@example.com" in str(entry) for entry in client.slowlog_get())
