@@ -19,6 +19,15 @@ def test_parallel_views_are_all_counted(example: ModuleType, cache: redis.Redis)
     assert example.views(cache, "7", "8") == [400, 0]
 
 
+def test_read_add_write_loses_what_another_added(cache: redis.Redis) -> None:
+    """Two callers who both read before either writes: one fixed schedule."""
+    cache.set("page:7:views", 41)
+    read = [int(cache.get("page:7:views") or 0) for _ in range(2)]
+    for value in read:
+        cache.set("page:7:views", value + 1)
+    assert cache.get("page:7:views") == "42"  # two views, one counted
+
+
 def test_incr_refuses_a_string_that_is_no_number(example: ModuleType, cache: redis.Redis) -> None:
     for value in ("1,024", "1.5", "", "yes", "9223372036854775807"):
         cache.set(example.views_key("7"), value)
