@@ -1,0 +1,59 @@
+# /// script
+# dependencies = ["redis==8.1.0"]
+# ///
+"""Invalidate what the cache holds of a user: the keys are known by name, so nothing is searched for."""
+
+import os
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+
+def connect(url: str) -> redis.Redis:
+    return redis.Redis.from_url(
+        url,
+        decode_responses=True,
+        socket_connect_timeout=0.5,
+        socket_timeout=0.5,
+        retry=Retry(NoBackoff(), retries=0),
+    )
+
+
+# --8<-- [start:invalidate]
+def cached_keys(user_id: str) -> list[str]:
+    """All that is cached of a user. Whoever caches more of one adds the key here."""
+    return [f"cache:user:{user_id}", f"cache:cart:{user_id}"]
+
+
+def invalidate_user(cache: redis.Redis, user_id: str) -> bool:
+    """Call it after the commit. False: Redis is down, and only the TTL ends old values."""
+    try:
+        cache.unlink(*cached_keys(user_id))
+    except redis.AuthenticationError:
+        raise  # a ConnectionError by class, but waiting mends no password
+    except (redis.ConnectionError, redis.TimeoutError):
+        return False
+    return True
+
+
+# --8<-- [end:invalidate]
+
+
+def main() -> None:
+    cache = connect(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379"))
+    kept = ["user:1234:sessions", "cache:user:12345"]
+    cache.unlink(*kept)  # left by an earlier run
+    cache.zadd("user:1234:sessions", {"abc123": 1_800_000_000})
+    cache.set("cache:user:12345", '{"id":"12345","name":"Grace"}', ex=3600)
+
+    for user_id in ("1234", "*"):
+        cache.set("cache:user:1234", '{"id":"1234","name":"Ada"}', ex=3600)
+        cache.set("cache:cart:1234", '["book"]', ex=3600)
+        print(f"invalidate user {user_id}: {'done' if invalidate_user(cache, user_id) else 'Redis is down'}")
+        for key in [*cached_keys("1234"), *kept]:
+            print(f"  {key}: {'kept' if cache.exists(key) else 'gone'}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""What the invalidation page claims of keys that are known by name."""
+
+import time
+from types import ModuleType
+
+import pytest
+import redis
+
+from tests.servers import Server
+
+
+@pytest.fixture
+def cache(example: ModuleType, redis_url: str) -> redis.Redis:
+    cache: redis.Redis = example.connect(redis_url)
+    for user_id in ("1234", "12345", "77"):
+        cache.set(f"cache:user:{user_id}", "{}", ex=3600)
+        cache.set(f"cache:cart:{user_id}", "[]", ex=3600)
+        cache.zadd(f"user:{user_id}:sessions", {"abc": 1})
+        cache.rpush(f"user:{user_id}:activity", "Logged in")
+    return cache
+
+
+def test_removes_user_key_keeps_sessions_and_neighbours(example: ModuleType, cache: redis.Redis) -> None:
+    before = set(cache.keys())
+    assert example.invalidate_user(cache, "1234") is True
+    assert before - set(cache.keys()) == {"cache:user:1234", "cache:cart:1234"}
+
+
+def test_glob_in_id_is_harmless(example: ModuleType, cache: redis.Redis) -> None:
+    before = set(cache.keys())
+    for hostile in ("*", "12*", "1234?", "[0-9]*", "", "'\"", "ключ\n", "x" * 10_000):
+        assert example.invalidate_user(cache, hostile) is True
+    assert set(cache.keys()) == before
+
+
+def test_invalidation_costs_one_command_however_many_keys_there_are(example: ModuleType, cache: redis.Redis) -> None:
+    cache.mset({f"other:{number}": "x" for number in range(10_000)})
+    cache.config_resetstat()
+    example.invalidate_user(cache, "1234")
+    stats = cache.info("commandstats")
+    assert stats["cmdstat_unlink"]["calls"] == 1
+    assert "cmdstat_scan" not in stats and "cmdstat_keys" not in stats
+
+
+def test_invalidation_with_redis_down_says_so_and_a_wrong_password_surfaces(
+    example: ModuleType, own_server: Server
+) -> None:
+    cache = example.connect(own_server.url)
+    cache.config_set("requirepass", "changed")
+    cache.connection_pool.disconnect()
+    with pytest.raises(redis.AuthenticationError):
+        example.invalidate_user(cache, "1234")
+    own_server.kill()
+    started = time.monotonic()
+    assert example.invalidate_user(cache, "1234") is False
+    assert time.monotonic() - started < 3
