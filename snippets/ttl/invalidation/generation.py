@@ -37,7 +37,7 @@ class Listings:
         """Return the one in force. If it is lost, a new one begins: never an old one."""
         fresh = uuid.uuid4().hex
         key = f"cache:generation:{category}"
-        return self.cache.set(key, fresh, nx=True, get=True, ex=86400) or fresh
+        return str(self.cache.set(key, fresh, nx=True, get=True, ex=86400) or fresh)
 
     def invalidate(self, category: str) -> None:
         """Call it after the commit. One command, however many pages there are."""

@@ -1,0 +1,57 @@
+# /// script
+# dependencies = ["redis==8.1.0"]
+# ///
+"""A connection for each operation against one client for the process: the server counts both."""
+
+import os
+
+import redis
+
+URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")
+
+
+# --8<-- [start:habit]
+def count_view_connecting(url: str, name: str) -> None:
+    with redis.Redis.from_url(url) as cache:  # a connection, for one command
+        cache.incr(f"counter:{name}")
+
+
+# --8<-- [end:habit]
+
+
+# --8<-- [start:shared]
+def connect(url: str) -> redis.Redis:
+    """Call it once, when the process starts. Threads share the client and its pool."""
+    return redis.Redis.from_url(url, socket_connect_timeout=0.5, socket_timeout=0.5)
+
+
+def count_view(cache: redis.Redis, name: str) -> None:
+    cache.incr(f"counter:{name}")
+
+
+# --8<-- [end:shared]
+
+
+def connections(server: redis.Redis) -> int:
+    """Return how many connections the server has accepted since it started."""
+    return int(server.info("stats")["total_connections_received"])
+
+
+def main() -> None:
+    server = redis.Redis.from_url(URL)
+    server.delete("counter:views")
+    before = connections(server)
+    for _ in range(100):
+        count_view_connecting(URL, "views")
+    print(f"100 commands, connecting each time: {connections(server) - before} connections")
+
+    before = connections(server)
+    cache = connect(URL)
+    for _ in range(100):
+        count_view(cache, "views")
+    print(f"100 commands, one client: {connections(server) - before} connection")
+    print(f"counted: {int(server.getdel('counter:views'))}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+# /// script
+# dependencies = ["redis==8.1.0"]
+# ///
+"""Ask a Redis what it would lose in a crash, before it holds the only copy of anything."""
+
+import os
+
+import redis
+
+SETTINGS = ("appendonly", "appendfsync", "save")
+
+
+# --8<-- [start:loss]
+def lost_in_a_crash(settings: dict[str, str]) -> str:
+    """Say what a node with these settings forgets when its machine dies now."""
+    if settings["appendonly"] == "yes":
+        return {
+            "always": "nothing that it has answered",
+            "everysec": "about the last second",
+            "no": "whatever the operating system had not written yet",
+        }[settings["appendfsync"]]
+    return "everything since the last snapshot" if settings["save"] else "everything"
+
+
+def ask(store: redis.Redis) -> str:
+    return lost_in_a_crash(store.config_get(*SETTINGS))
+
+
+# --8<-- [end:loss]
+
+
+def main() -> None:
+    url = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")
+    store = redis.Redis.from_url(url, decode_responses=True)
+    for values in (("yes", "always", ""), ("yes", "everysec", ""), ("no", "everysec", "3600 1")):
+        settings = dict(zip(SETTINGS, values, strict=True))
+        words = ", ".join(f"{name} {value}" for name, value in settings.items() if value)
+        print(f"{words}: loses {lost_in_a_crash(settings)}")
+    print(f"this Redis: loses {ask(store)}")
+
+
+if __name__ == "__main__":
+    main()

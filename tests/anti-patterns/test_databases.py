@@ -1,0 +1,30 @@
+"""What SELECT does on a pooled client, and in a cluster."""
+
+from types import ModuleType
+
+import pytest
+import redis
+
+from tests.servers import Server
+
+
+def test_select_on_a_pooled_client_changes_one_connection(example: ModuleType, own_server: Server) -> None:
+    example.write_two(redis.Redis.from_url(own_server.url), 1)
+    zero, one = (redis.Redis.from_url(own_server.url, db=number, decode_responses=True) for number in (0, 1))
+    assert zero.keys() == ["demo:second"]
+    assert one.keys() == ["demo:first"]
+
+
+def test_a_cluster_refuses_select() -> None:
+    server = Server("--cluster-enabled", "yes")
+    try:
+        with pytest.raises(redis.ResponseError, match="SELECT is not allowed in cluster mode"):
+            redis.Redis.from_url(server.url).select(1)
+    finally:
+        server.stop()
+
+
+def test_a_tenant_is_part_of_the_key_and_cannot_reach_anothers(example: ModuleType) -> None:
+    assert example.tenant_key("acme", "cache:user:1") == "tenant:acme:cache:user:1"
+    with pytest.raises(ValueError, match="no colon"):
+        example.tenant_key("acme:cache", "user:1")

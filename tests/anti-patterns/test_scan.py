@@ -1,0 +1,86 @@
+"""What the page says of KEYS and SCAN."""
+
+from types import ModuleType
+from typing import Any
+
+import pytest
+import redis
+
+
+@pytest.fixture
+def cache(redis_url: str) -> redis.Redis:
+    return redis.Redis.from_url(redis_url)
+
+
+class Shrinking:
+    """A client whose server loses most of its keys, and so shrinks its table, in the middle of a scan."""
+
+    def __init__(self, cache: redis.Redis, doomed: list[str]) -> None:
+        self.cache, self.doomed, self.pages = cache, doomed, 0
+        self.returned: list[bytes] = []
+
+    def scan(self, cursor: int, **options: Any) -> tuple[int, list[bytes]]:
+        if self.pages == 300:
+            self.cache.delete(*self.doomed)
+        self.pages += 1
+        cursor, page = self.cache.scan(cursor, **options)
+        self.returned += page
+        return cursor, page
+
+    def pipeline(self, **options: Any) -> Any:
+        return self.cache.pipeline(**options)
+
+
+def test_duplicates_are_harmless(example: ModuleType, cache: redis.Redis) -> None:
+    """Which keys come twice is up to the server's seed, so try until some do."""
+    doomed = [f"doomed:{number}" for number in range(8000)]
+    kept = [f"kept:{number}" for number in range(600)]
+    for _ in range(20):
+        cache.flushdb()
+        cache.mset(dict.fromkeys(doomed + kept, "x"))
+        shrinking = Shrinking(cache, doomed)
+        assert example.expire_by_scan(shrinking, "kept:*", 3600, count=10) == len(kept)
+        assert set(shrinking.returned) == {key.encode() for key in kept}
+        if len(shrinking.returned) > len(kept):
+            return
+    pytest.fail("no scan returned a key twice; this test has not seen what it is for")
+
+
+def test_an_empty_page_is_not_the_end(example: ModuleType, cache: redis.Redis) -> None:
+    names = example.fill(cache)
+    for name in names[::4000]:
+        lengths, found = example.walk(cache, name)
+        assert found == [name] and lengths.count(0) > 1000
+        assert example.expire_by_scan(cache, name, 3600, count=10) == 1
+
+
+def test_count_is_no_limit(example: ModuleType, cache: redis.Redis) -> None:
+    example.fill(cache)
+    lengths, _ = example.walk(cache, "demo:listing:*")
+    assert max(lengths) > 10
+
+
+def test_a_scan_is_no_snapshot(example: ModuleType, cache: redis.Redis) -> None:
+    names = example.fill(cache)
+    _, found = example.walk(cache, "demo:*")
+    late = [key for key in found if key.startswith("demo:late:")]
+    assert set(names) <= set(found)  # what was there all the time is returned
+    assert 0 < len(late) < 1000  # of what came on the way, it depends
+
+
+def test_other_client_latency_bounded(example: ModuleType, cache: redis.Redis) -> None:
+    """Another client waits for one page, not for the walk; the server's own clock measures both."""
+    example.fill(cache)
+    assert example.share(cache) < 0.5  # it is about 0.01
+
+
+def test_by_keys_and_by_scan_the_same_keys_get_a_ttl(example: ModuleType, cache: redis.Redis) -> None:
+    for expire in (example.expire_by_keys, example.expire_by_scan):
+        cache.flushdb()
+        cache.mset({f"k:{number}": "x" for number in range(2000)})
+        cache.set("k:mortal", "x", ex=60)
+        cache.set("neighbour", "x")
+        assert expire(cache, "k:*", 3600) == 2000
+        assert all(3200 < cache.ttl(f"k:{number}") <= 3960 for number in range(2000))
+        assert cache.ttl("k:mortal") <= 60
+        assert cache.ttl("neighbour") == -1
