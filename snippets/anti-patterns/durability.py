@@ -4,6 +4,7 @@
 """Ask a Redis what it would lose in a crash, before it holds the only copy of anything."""
 
 import os
+from typing import Any
 
 import redis
 
@@ -23,7 +24,8 @@ def lost_in_a_crash(settings: dict[str, str]) -> str:
 
 
 def ask(store: redis.Redis) -> str:
-    return lost_in_a_crash(store.config_get(*SETTINGS))
+    settings: Any = store.config_get(*SETTINGS)
+    return lost_in_a_crash(settings)
 
 
 # --8<-- [end:loss]

@@ -7,7 +7,7 @@ It fills a Redis and evicts from it: run it against an empty one of your own.
 """
 
 import os
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import redis
@@ -57,7 +57,7 @@ def main() -> None:
     if urlsplit(url).hostname not in ("127.0.0.1", "localhost"):
         raise SystemExit("This program makes Redis evict keys. Run it against one on this machine.")
     cache = redis.Redis.from_url(url, decode_responses=True)
-    before = cache.config_get("maxmemory", "maxmemory-policy")
+    before: Any = cache.config_get("maxmemory", "maxmemory-policy")
     reads = []
     try:
         for policy in POLICIES:

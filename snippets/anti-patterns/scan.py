@@ -17,7 +17,8 @@ def expire_by_keys(cache: redis.Redis, pattern: str, ttl: int) -> int:
     with cache.pipeline(transaction=False) as batch:
         for key in keys:
             batch.expire(key, ttl, nx=True)
-        return sum(batch.execute())
+        changed: int = sum(batch.execute())
+    return changed
 
 
 # --8<-- [end:habit]
@@ -50,7 +51,7 @@ def fill(cache: redis.Redis) -> list[str]:
 
 def share(cache: redis.Redis) -> float:
     """How long a typical page of SCAN holds the server, against one KEYS, by the server's own clock."""
-    before = cache.config_get("slowlog-*")
+    before: Any = cache.config_get("slowlog-*")
     cache.config_set("slowlog-log-slower-than", 0, "slowlog-max-len", 10_000)
     try:
         cache.slowlog_reset()
@@ -62,9 +63,10 @@ def share(cache: redis.Redis) -> float:
         for name, value in before.items():
             cache.config_set(name, value)
     keys, scan = (
-        [one["duration"] for one in entries if one["command"].startswith(name)] for name in (b"KEYS", b"SCAN")
+        statistics.median(one["duration"] for one in entries if one["command"].startswith(name))
+        for name in ("KEYS", "SCAN")
     )
-    return statistics.median(scan) / statistics.median(keys)
+    return float(scan / keys)
 
 
 def walk(cache: redis.Redis, pattern: str) -> tuple[list[int], list[str]]:
@@ -73,7 +75,7 @@ def walk(cache: redis.Redis, pattern: str) -> tuple[list[int], list[str]]:
     while True:
         cursor, page = cache.scan(cursor, match=pattern, count=10)
         lengths.append(len(page))
-        found += [key.decode() for key in page]
+        found += [str(key) for key in page]
         if len(lengths) == 1000:
             cache.mset({f"demo:late:{number}": "x" for number in range(1000)})
         if cursor == 0:
@@ -81,7 +83,8 @@ def walk(cache: redis.Redis, pattern: str) -> tuple[list[int], list[str]]:
 
 
 def main() -> None:
-    cache = redis.Redis.from_url(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379"))
+    url = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")
+    cache = redis.Redis.from_url(url, decode_responses=True)
     late = [f"demo:late:{number}" for number in range(1000)]
     cache.unlink(*late)  # left by an earlier run
     names = fill(cache)

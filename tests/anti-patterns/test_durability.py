@@ -1,6 +1,7 @@
 """What a Redis has left after its process was killed, and that the example foretells it."""
 
 from types import ModuleType
+from typing import Any
 
 import pytest
 import redis
@@ -8,7 +9,7 @@ import redis
 from tests.servers import Server
 
 
-def left_after_a_kill(example: ModuleType, *options: str) -> tuple[str, str | None]:
+def left_after_a_kill(example: ModuleType, *options: str) -> tuple[str, Any]:
     """Return what the example foretells, and what is left of an answered write when the process is killed."""
     server = Server(*options)
     try:
