@@ -27,7 +27,8 @@ def expire_by_keys(cache: redis.Redis, pattern: str, ttl: int) -> int:
 # --8<-- [start:scan]
 def expire_by_scan(cache: redis.Redis, pattern: str, ttl: int, count: int = 500) -> int:
     """Return how many keys had no TTL. This too visits every key: no job for a request."""
-    changed = cursor = 0
+    changed: int = 0
+    cursor = 0
     while True:
         cursor, page = cache.scan(cursor, match=pattern, count=count)
         with cache.pipeline(transaction=False) as batch:
@@ -64,7 +65,7 @@ def share(cache: redis.Redis) -> float:
             cache.config_set(name, value)
     keys, scan = (
         statistics.median(one["duration"] for one in entries if one["command"].startswith(name))
-        for name in ("KEYS", "SCAN")
+        for name in (b"KEYS", b"SCAN")
     )
     return float(scan / keys)
 
