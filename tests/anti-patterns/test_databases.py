@@ -5,7 +5,7 @@ from types import ModuleType
 import pytest
 import redis
 
-from tests.servers import Server
+from tests.servers import Server, free_port
 
 
 def test_select_on_a_pooled_client_changes_one_connection(example: ModuleType, own_server: Server) -> None:
@@ -16,7 +16,7 @@ def test_select_on_a_pooled_client_changes_one_connection(example: ModuleType, o
 
 
 def test_a_cluster_refuses_select() -> None:
-    server = Server("--cluster-enabled", "yes")
+    server = Server("--cluster-enabled", "yes", "--cluster-port", str(free_port()))
     try:
         with pytest.raises(redis.ResponseError, match="SELECT is not allowed in cluster mode"):
             redis.Redis.from_url(server.url).select(1)

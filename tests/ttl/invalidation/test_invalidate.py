@@ -5,8 +5,9 @@ from types import ModuleType
 
 import pytest
 import redis
+from redis.exceptions import ClusterCrossSlotError
 
-from tests.servers import Server
+from tests.servers import Server, free_port
 
 
 @pytest.fixture
@@ -54,3 +55,22 @@ def test_invalidation_with_redis_down_says_so_and_a_wrong_password_surfaces(
     started = time.monotonic()
     assert example.invalidate_user(cache, "1234") is False
     assert time.monotonic() - started < 3
+
+
+def test_in_a_cluster_the_cluster_client_splits_the_unlink(example: ModuleType) -> None:
+    server = Server("--cluster-enabled", "yes", "--cluster-port", str(free_port()))
+    try:
+        plain = example.connect(server.url)
+        plain.execute_command("CLUSTER ADDSLOTSRANGE", 0, 16383)
+        deadline = time.monotonic() + 10
+        while plain.cluster("info")["cluster_state"] != "ok" and time.monotonic() < deadline:
+            time.sleep(0.05)
+        with pytest.raises(ClusterCrossSlotError):
+            example.invalidate_user(plain, "1234")
+        with redis.RedisCluster.from_url(server.url) as cluster:
+            for key in example.cached_keys("1234"):
+                cluster.set(key, "x")
+            assert example.invalidate_user(cluster, "1234") is True
+            assert cluster.dbsize() == 0
+    finally:
+        server.stop()
