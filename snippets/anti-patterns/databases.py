@@ -26,7 +26,7 @@ def write_two(cache: redis.Redis, database: int) -> None:
 
 # --8<-- [start:prefix]
 def tenant_key(tenant: str, key: str) -> str:
-    """Part the tenants by the key, not by the database: this works in a cluster too."""
+    """Part the tenants by the key, not by the database. A cluster allows it too."""
     if ":" in tenant:
         raise ValueError(f"a tenant's name has no colon: {tenant}")
     return f"tenant:{tenant}:{key}"

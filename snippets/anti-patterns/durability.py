@@ -20,7 +20,9 @@ def lost_in_a_crash(settings: dict[str, str]) -> str:
             "everysec": "about the last second",
             "no": "whatever the operating system had not written yet",
         }[settings["appendfsync"]]
-    return "everything since the last snapshot" if settings["save"] else "everything"
+    if settings["save"]:
+        return "everything since the last snapshot"
+    return "everything"
 
 
 def ask(store: redis.Redis) -> str:

@@ -13,7 +13,7 @@ import redis
 
 # --8<-- [start:habit]
 def expire_by_keys(cache: redis.Redis, pattern: str, ttl: int) -> int:
-    keys = cache.keys(pattern)  # one command; all other clients wait until it ends
+    keys = cache.keys(pattern)  # one command; other clients wait for its end
     with cache.pipeline(transaction=False) as batch:
         for key in keys:
             batch.expire(key, ttl, nx=True)
@@ -25,14 +25,14 @@ def expire_by_keys(cache: redis.Redis, pattern: str, ttl: int) -> int:
 
 
 # --8<-- [start:scan]
-def expire_by_scan(cache: redis.Redis, pattern: str, ttl: int, count: int = 500) -> int:
-    """Return how many keys had no TTL. This too visits every key: no job for a request."""
+def expire_by_scan(cache: redis.Redis, pattern: str, ttl: int, count: int) -> int:
+    """Return how many had no TTL. It visits every key: no job for a request."""
     changed: int = 0
     cursor = 0
     while True:
         cursor, page = cache.scan(cursor, match=pattern, count=count)
         with cache.pipeline(transaction=False) as batch:
-            for key in page:  # none perhaps, or more than `count`, or one seen before
+            for key in page:  # none, or more than `count`, or one seen before
                 spread = round(ttl * random.uniform(0.9, 1.1))
                 batch.expire(key, spread, nx=True)  # done twice, it changes nothing
             changed += sum(batch.execute())
@@ -91,7 +91,7 @@ def main() -> None:
     names = fill(cache)
     print("keys without a TTL, by KEYS:", expire_by_keys(cache, "demo:listing:*", 3600))
     fill(cache)  # a plain SET or MSET takes the TTL away again
-    print("keys without a TTL, by SCAN:", expire_by_scan(cache, "demo:listing:*", 3600))
+    print("keys without a TTL, by SCAN:", expire_by_scan(cache, "demo:listing:*", 3600, 500))
     print(f"a page of SCAN holds the server for less than a tenth of KEYS: {share(cache) < 0.1}")
 
     lengths, found = walk(cache, "demo:l*")

@@ -34,7 +34,7 @@ class Listings:
 
     # --8<-- [start:generation]
     def generation(self, category: str) -> str:
-        """Return the one in force. If it is lost, a new one begins: never an old one."""
+        """Return the one in force. If it is lost, a new one begins, no old one."""
         fresh = uuid.uuid4().hex
         key = f"cache:generation:{category}"
         return str(self.cache.set(key, fresh, nx=True, get=True, ex=86400) or fresh)

@@ -22,12 +22,12 @@ def connect(url: str) -> redis.Redis:
 
 # --8<-- [start:invalidate]
 def cached_keys(user_id: str) -> list[str]:
-    """All that is cached of a user. Whoever caches more of one adds the key here."""
+    """All that is cached of a user. Whoever caches more adds its key here."""
     return [f"cache:user:{user_id}", f"cache:cart:{user_id}"]
 
 
 def invalidate_user(cache: redis.Redis, user_id: str) -> bool:
-    """Call it after the commit. False: Redis is down, and only the TTL ends old values."""
+    """Call it after the commit. False: Redis is down, and only the TTL is left."""
     try:
         cache.unlink(*cached_keys(user_id))
     except redis.AuthenticationError:
