@@ -36,9 +36,12 @@ def ask(store: redis.Redis) -> str:
 def main() -> None:
     url = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")
     store = redis.Redis.from_url(url, decode_responses=True)
-    for values in (("yes", "always", ""), ("yes", "everysec", ""), ("no", "everysec", "3600 1")):
-        settings = dict(zip(SETTINGS, values, strict=True))
-        words = ", ".join(f"{name} {value}" for name, value in settings.items() if value)
+    for settings in (
+        {"appendonly": "yes", "appendfsync": "always"},
+        {"appendonly": "yes", "appendfsync": "everysec"},
+        {"appendonly": "no", "save": "3600 1"},
+    ):
+        words = ", ".join(f"{name} {value}" for name, value in settings.items())
         print(f"{words}: loses {lost_in_a_crash(settings)}")
     print(f"this Redis: loses {ask(store)}")
 

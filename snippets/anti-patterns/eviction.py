@@ -26,7 +26,8 @@ class Outcome(NamedTuple):
     reads_served: bool
 
     def __str__(self) -> str:
-        return f"{'refuses' if self.refused else 'accepts'} writes{', evicts' if self.evicted else ''}"
+        found = ["refuses writes"] * self.refused + ["evicts"] * self.evicted
+        return " and ".join(found) or "has room"
 
 
 # --8<-- [start:fill]
@@ -67,8 +68,8 @@ def main() -> None:
                 cache.config_set("maxmemory", 0)
                 cache.delete(*KEYS)
                 reads.append(outcome.reads_served)
-                words.append(f"{state} it {outcome}")
-            print(f"{policy}: {'; '.join(words)}")
+                words.append(f"{outcome} {state}")
+            print(f"{policy}: {', '.join(words)}")
     finally:
         for name, value in before.items():
             cache.config_set(name, value)

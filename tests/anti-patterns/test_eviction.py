@@ -50,6 +50,15 @@ def test_noeviction_refuses_writes_with_and_without_ttl(example: ModuleType, cac
         cache.flushdb()
 
 
+def test_reads_are_served_under_every_policy(example: ModuleType, cache: redis.Redis) -> None:
+    for policy in example.POLICIES:
+        for ttl in (None, 3600):
+            outcome = example.fill(cache, policy, ttl)
+            assert outcome.refused != outcome.evicted  # it is full
+            assert outcome.reads_served, policy
+            cache.flushdb()
+
+
 def test_redis_by_default_has_no_limit_and_evicts_nothing(cache: redis.Redis) -> None:
     assert cache.config_get("maxmemory", "maxmemory-policy") == {"maxmemory": "0", "maxmemory-policy": "noeviction"}
 
