@@ -18,6 +18,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from tests import foreign, record, toolchain
 from tests.servers import Cluster, Server, redis_server_binary, shared_cluster
+from tests.tls import TlsRedis, shared_tls
 
 ROOT = Path(__file__).resolve().parent.parent
 SNIPPETS = ROOT / "snippets"
@@ -177,6 +178,14 @@ def cluster() -> Cluster:
     cluster = shared_cluster()
     cluster.flush()
     return cluster
+
+
+@pytest.fixture
+def tls_redis() -> TlsRedis:
+    """A Redis behind TLS, as Azure has it: with a password, and a cluster of one node, with nothing in it."""
+    shared = shared_tls()
+    shared.flush()
+    return shared
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ import pytest
 
 from publish import proofs
 from tests.servers import redis_server_binary, shared_cluster
+from tests.tls import KEY, shared_tls
 from tests.toolchain import NODE, need, run
 
 T = TypeVar("T")
@@ -43,16 +44,21 @@ def once(function: Callable[..., T]) -> Callable[..., T]:
     return call
 
 
+def environment(text: str) -> dict[str, str]:
+    """Return what tests with this text may ask for. A cluster and a TLS endpoint are started only for their names."""
+    found = {"REDIS_URL": redis_url, "REDIS_SERVER": redis_server_binary()}
+    if "REDIS_CLUSTER_URL" in text:
+        found["REDIS_CLUSTER_URL"] = shared_cluster().url
+    if "REDIS_TLS_URL" in text:
+        tls = shared_tls()
+        found |= {"REDIS_TLS_URL": tls.url, "REDIS_TLS_WRONG_NAME": tls.wrong_name}
+        found |= {"REDIS_TLS_CA": tls.ca, "REDIS_TLS_KEY": KEY}
+    return found
+
+
 def add(results: Results, name: str, said: str) -> None:
     """Note a test's result; a second one of the same name is a failure, whichever way they ended."""
     results[name] = f"two tests are called {name}; rename one" if name in results else said
-
-
-def environment(*paths: Path) -> dict[str, str]:
-    """Return what these test files may ask for. A cluster is started only for a file that names it."""
-    named = any("REDIS_CLUSTER_URL" in path.read_text("utf-8") for path in paths)
-    cluster = {"REDIS_CLUSTER_URL": shared_cluster().url} if named else {}
-    return {"REDIS_URL": redis_url, "REDIS_SERVER": redis_server_binary(), **cluster}
 
 
 class ForeignFile(pytest.File):
@@ -102,7 +108,7 @@ class ForeignTest(pytest.Item):
 def node_results(path: Path) -> Results:
     """Run a file of node:test tests. Raises RuntimeError where it could not run at all."""
     command = [NODE, "--test", "--test-reporter=junit", str(path)]
-    result = run(command, ROOT, LIMIT, **environment(path))
+    result = run(command, ROOT, LIMIT, **environment(path.read_text("utf-8")))
     try:
         cases = list(ElementTree.fromstring(result.stdout).iter("testcase"))
     except ElementTree.ParseError:
@@ -114,13 +120,13 @@ def node_results(path: Path) -> Results:
 
 
 @once
-def dotnet_results(classes: frozenset[str]) -> dict[str, Results]:
-    """Build all C# tests, run these classes, return the results by class. Raises RuntimeError if the build fails."""
+def dotnet_results(files: frozenset[Path]) -> dict[str, Results]:
+    """Build all C# tests, run those of these files, return the results by class. Raises RuntimeError if it cannot."""
     with tempfile.TemporaryDirectory() as folder:
         command = ["dotnet", "test", "tests/csharp/Tests/Tests.csproj", "--nologo"]
-        command += ["--filter", "|".join(f"FullyQualifiedName~{name}." for name in sorted(classes))]
+        command += ["--filter", "|".join(f"FullyQualifiedName~{file.stem}." for file in sorted(files))]
         command += ["--logger", "trx;LogFileName=t.trx", "--results-directory", folder]
-        result = run(command, ROOT, LIMIT, **environment(*(ROOT / "tests").rglob("*Tests.cs")))
+        result = run(command, ROOT, LIMIT, **environment("".join(file.read_text("utf-8") for file in files)))
         report = Path(folder, "t.trx")
         if not report.exists():
             raise RuntimeError(f"dotnet test gave no report:\n{result.stdout}\n{result.stderr}")
@@ -154,7 +160,7 @@ class CSharpFile(ForeignFile):
     def results(self) -> Results:
         """Run the C# tests that this session selected, all at once, and return this class's."""
         files = {item.parent for item in self.session.items if isinstance(item.parent, CSharpFile)}
-        return dotnet_results(frozenset(file.path.stem for file in files)).get(self.path.stem, {})
+        return dotnet_results(frozenset(file.path for file in files)).get(self.path.stem, {})
 
 
 def share(nodeid: str) -> str:

@@ -76,6 +76,16 @@ class Server:
         log = self.log.read_text() if self.log.exists() else ""
         raise RuntimeError(f"redis-server did not start: {' '.join(command)}\n{log}")
 
+    def take_all_slots(self) -> None:
+        """Make it, started with --cluster-enabled, a cluster of one node. Raises RuntimeError if that fails."""
+        with redis.Redis.from_url(self.url) as client:
+            client.cluster("ADDSLOTSRANGE", 0, 16383)
+            deadline = time.monotonic() + 10
+            while client.cluster("INFO")["cluster_state"] != "ok":
+                if time.monotonic() > deadline:
+                    raise RuntimeError(f"{self.url} did not become a cluster within 10 s")
+                time.sleep(0.02)
+
     def kill(self) -> None:
         """Kill it as a crash would: SIGKILL, no farewell."""
         os.kill(self.process.pid, signal.SIGKILL)

@@ -20,6 +20,15 @@ sealed class RedisServer(Process keeper, string url) : IAsyncDisposable
         free.Start();
         var port = ((IPEndPoint)free.LocalEndpoint).Port;
         free.Stop();
+        return await StartAsync(port) ?? await StartAsync(); // another process took the port
+    }
+
+    /// <summary>Start it again at the port that it had before it was killed, with nothing in it.</summary>
+    public async Task<RedisServer> StartAgainAsync() =>
+        await StartAsync(new Uri(url).Port) ?? throw new IOException($"another process took the port of {url}");
+
+    static async Task<RedisServer?> StartAsync(int port)
+    {
         var dir = Directory.CreateTempSubdirectory("redis-").FullName;
         var log = Path.Combine(dir, "redis.log");
         var binary = Environment.GetEnvironmentVariable("REDIS_SERVER") ?? "redis-server";
@@ -35,7 +44,7 @@ sealed class RedisServer(Process keeper, string url) : IAsyncDisposable
             if (said.Contains("Failed listening")) break; // another process took the port
         }
         server.Kill();
-        return said.Contains("Failed listening") ? await StartAsync() : throw new TimeoutException($"{binary}: {said}");
+        return said.Contains("Failed listening") ? null : throw new TimeoutException($"{binary}: {said}");
     }
 
     /// <summary>Kill it as a crash would: SIGKILL, no farewell. Returns when it is gone.</summary>
