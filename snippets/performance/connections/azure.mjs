@@ -1,0 +1,46 @@
+// npm install ioredis@6.0.0
+// Connect to Azure Managed Redis: TLS on port 10000, a cluster client, an access key from the environment.
+
+import { once } from "node:events";
+import { basename } from "node:path";
+import { Cluster, Redis } from "ioredis";
+
+// --8<-- [start:connect]
+/** Make the one client of the process. `ca`: for a certificate of your own. */
+export async function connect(url, { key, cluster = true, ca } = {}) {
+  const { hostname: host, port, protocol } = new URL(url);
+  const options = {
+    // each node announces an address, but the certificate is for the name
+    tls: protocol === "rediss:" ? { servername: host, ca } : undefined,
+    password: key, // no package is known that brings Entra ID to ioredis
+    connectTimeout: 5000,
+    commandTimeout: 1000,
+    maxRetriesPerRequest: 1,
+  };
+  const node = { host, port: Number(port) };
+  const queue = { enableOfflineQueue: false }; // else commands wait there for ever
+  const whole = { redisOptions: options, clusterRetryStrategy: retry, ...queue };
+  const client = cluster
+    ? new Cluster([node], whole)
+    : new Redis({ ...node, ...options, retryStrategy: retry, ...queue });
+  client.on("error", (error) => console.error(error.message));
+  await once(client, "ready").catch(() => {}); // Redis is down: start, go on trying
+  return client;
+}
+
+const jitter = () => 0.5 + Math.random() / 2;
+const retry = (times) => Math.min(2 ** times * 25, 1000) * jitter(); // ms
+// --8<-- [end:connect]
+
+async function main() {
+  // rediss://NAME.REGION.redis.azure.net:10000, and its access key
+  const azure = process.env.AZURE_REDIS_URL;
+  const client = azure
+    ? await connect(azure, { key: process.env.AZURE_REDIS_KEY })
+    : await connect(process.env.REDIS_URL ?? "redis://127.0.0.1:6379", { cluster: false });
+  await client.set("demo:azure", "hello", "EX", 60);
+  console.log(`read back: ${await client.get("demo:azure")}`);
+  await client.quit();
+}
+
+if (basename(process.argv[1] ?? "") === basename(import.meta.filename)) await main();

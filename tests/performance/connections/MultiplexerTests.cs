@@ -1,0 +1,72 @@
+using Microsoft.Extensions.DependencyInjection;
+using StackExchange.Redis;
+using Xunit;
+using static Multiplexer;
+
+/// <summary>What the connections page claims of StackExchange.Redis.</summary>
+public sealed class MultiplexerTests
+{
+    /// <summary>How many connections the server has accepted so far, by its own count.</summary>
+    static async Task<long> AcceptedAsync(ConnectionMultiplexer admin)
+    {
+        var stats = await admin.GetServers().Single().InfoAsync("stats");
+        return long.Parse(stats.Single().Single(field => field.Key == "total_connections_received").Value);
+    }
+
+    [Fact(DisplayName = "hundred_parallel_gets_use_constant_connections")]
+    public async Task HundredParallelGetsUseConstantConnections()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var admin = await RedisServer.AdminAsync(server.Url);
+        var redis = await ConnectAsync(server.Url);
+        await using var services = Register(redis);
+        await redis.GetSubscriber().PingAsync();
+        await admin.GetSubscriber().PingAsync();
+        for (var id = 0; id < 100; id++)
+            await admin.GetDatabase().StringSetAsync($"demo:greeting:{id}", $"hello {id}");
+
+        var (accepted, opened) = (await AcceptedAsync(admin), Opened(redis));
+        var answers = await GetAllAsync(services, 100);
+        Assert.Equal(Enumerable.Range(0, 100).Select(id => $"hello {id}"), answers);
+        Assert.Equal(accepted, await AcceptedAsync(admin));
+        Assert.Equal(opened, Opened(redis));
+        Assert.Equal(2, opened); // one for commands, one for subscriptions
+    }
+
+    [Fact(DisplayName = "every_service_gets_the_same_multiplexer")]
+    public async Task EveryServiceGetsTheSameMultiplexer()
+    {
+        var redis = await ConnectAsync(await RedisServer.FlushedSessionAsync());
+        await using (var services = Register(redis))
+        {
+            using var scope = services.CreateScope();
+            Assert.Same(redis, services.GetRequiredService<IConnectionMultiplexer>());
+            Assert.Same(redis, scope.ServiceProvider.GetRequiredService<IConnectionMultiplexer>());
+            Assert.Null(await services.GetRequiredService<Greetings>().GetAsync(1));
+        }
+        Assert.False(redis.IsConnected); // the container has disposed it
+    }
+
+    [Fact(DisplayName = "recovers_after_server_restart")]
+    public async Task RecoversAfterServerRestart()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var redis = await ConnectAsync(server.Url);
+        var db = redis.GetDatabase();
+        Assert.True(await db.StringSetAsync("demo:greeting:1", "hello"));
+
+        server.Kill();
+        await Assert.ThrowsAnyAsync<RedisException>(() => db.StringGetAsync("demo:greeting:1"));
+
+        await using var again = await server.StartAgainAsync();
+        Exception? failure = null;
+        for (var tries = 0; tries < 300; tries++)
+        {
+            failure = await Record.ExceptionAsync(() => db.StringSetAsync("demo:greeting:1", "again"));
+            if (failure is null) break;
+            await Task.Delay(100);
+        }
+        Assert.Null(failure);
+        Assert.Equal("again", await db.StringGetAsync("demo:greeting:1"));
+    }
+}

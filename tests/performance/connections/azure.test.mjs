@@ -1,0 +1,50 @@
+/** What the connections page claims of its connection to Azure Managed Redis, on a server like it. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+
+import { connect } from "../../../snippets/performance/connections/azure.mjs";
+
+const { REDIS_TLS_URL, REDIS_TLS_WRONG_NAME, REDIS_TLS_KEY: key } = process.env;
+const ca = readFileSync(process.env.REDIS_TLS_CA);
+
+/** What keeps this client from its server: a cluster client does not say, so ask for one that does. */
+async function refusal(t, url, options) {
+  const client = await connect(url, options);
+  t.after(() => client.disconnect());
+  await assert.rejects(client.get("demo:azure"), /isn't ready|closed/);
+  const single = connect(url, { ...options, cluster: false }); // not awaited: its first error counts
+  t.after(async () => (await single).disconnect());
+  return new Promise((resolve) => {
+    t.mock.method(console, "error", resolve);
+  });
+}
+
+test("connects_over_tls_to_a_cluster_by_its_name", async (t) => {
+  const client = await connect(REDIS_TLS_URL, { key, ca });
+  t.after(() => client.disconnect());
+  for (let number = 0; number < 20; number++)
+    assert.equal(await client.set(`demo:azure:${number}`, "hello", "EX", 60), "OK");
+  assert.equal(await client.get("demo:azure:7"), "hello");
+  assert.match(JSON.stringify(await client.cluster("SLOTS")), /127\.0\.0\.1/); // the certificate lacks it
+});
+
+test("certificate_for_another_name_is_refused", { timeout: 20_000 }, async (t) => {
+  assert.match(await refusal(t, REDIS_TLS_WRONG_NAME, { key, ca }), /does not match certificate/);
+});
+
+test("unknown_authority_is_refused", { timeout: 20_000 }, async (t) => {
+  assert.match(await refusal(t, REDIS_TLS_URL, { key }), /certificate/);
+});
+
+test("wrong_access_key_is_refused", { timeout: 20_000 }, async (t) => {
+  assert.match(await refusal(t, REDIS_TLS_URL, { key: "wrong", ca }), /WRONGPASS/);
+});
+
+test("command_without_a_cluster_fails_at_once", { timeout: 20_000 }, async (t) => {
+  const client = await connect("rediss://localhost:1", { key });
+  t.after(() => client.disconnect());
+  const started = performance.now();
+  await assert.rejects(client.get("demo:azure"));
+  assert.ok(performance.now() - started < 2000);
+});

@@ -1,0 +1,48 @@
+"""What the connections page claims of its connection to Azure Managed Redis, on a server like it."""
+
+import socket
+from types import ModuleType
+from typing import Any
+
+import pytest
+from redis.exceptions import RedisClusterException
+
+from tests.tls import KEY, NAME, TlsRedis
+
+
+@pytest.fixture
+def url(tls_redis: TlsRedis, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Its URL, by a name as on Azure: redis-py turns `localhost`, and no other name, into an address."""
+    resolve = socket.getaddrinfo
+
+    def resolve_name(host: Any, *rest: Any, **options: Any) -> Any:
+        return resolve("127.0.0.1" if host == NAME else host, *rest, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve_name)
+    return tls_redis.url.replace("localhost", NAME)
+
+
+def test_connects_over_tls_to_a_cluster_by_its_name(example: ModuleType, url: str, tls_redis: TlsRedis) -> None:
+    before = tls_redis.accepted
+    with example.connect(url, KEY, ca=tls_redis.ca) as client:
+        for number in range(20):  # over many slots
+            assert client.set(f"demo:azure:{number}", "hello", ex=60)
+        assert client.get("demo:azure:7") == "hello"
+        announced = client.execute_command("CLUSTER SLOTS", target_nodes="random")
+        assert "127.0.0.1" in str(announced)  # an address that the certificate lacks
+    assert tls_redis.accepted > before
+
+
+def test_certificate_for_another_name_is_refused(example: ModuleType, tls_redis: TlsRedis) -> None:
+    with pytest.raises(RedisClusterException, match="IP address mismatch"):
+        example.connect(tls_redis.wrong_name, KEY, ca=tls_redis.ca).ping()
+
+
+def test_unknown_authority_is_refused(example: ModuleType, url: str, tls_redis: TlsRedis) -> None:
+    with pytest.raises(RedisClusterException, match="certificate verify failed"):
+        example.connect(url, KEY).ping()
+
+
+def test_wrong_access_key_is_refused(example: ModuleType, url: str, tls_redis: TlsRedis) -> None:
+    with pytest.raises(RedisClusterException, match="invalid username-password"):
+        example.connect(url, "wrong", ca=tls_redis.ca).ping()

@@ -1,0 +1,93 @@
+"""What the connections page claims of the pool."""
+
+import threading
+import time
+from types import ModuleType
+from typing import Any
+
+import pytest
+import redis
+
+from tests.servers import Server, free_port
+from tests.tls import KEY, TlsRedis
+
+
+def test_tls_pool_pings(example: ModuleType, tls_redis: TlsRedis) -> None:
+    before = tls_redis.accepted
+    with example.connect(tls_redis.url.replace("//", f"//:{KEY}@"), ca=tls_redis.ca) as client:
+        assert client.ping()
+        assert isinstance(client.connection_pool, redis.BlockingConnectionPool)
+    assert tls_redis.accepted == before + 1
+
+
+def test_client_for_each_command_costs_a_handshake_each(example: ModuleType, tls_redis: TlsRedis) -> None:
+    url = tls_redis.url.replace("//", f"//:{KEY}@")
+    before = tls_redis.accepted
+    with example.connect(url, ca=tls_redis.ca) as shared:
+        for _ in range(10):
+            shared.ping()
+    assert tls_redis.accepted == before + 1
+    for _ in range(10):
+        with example.connect(url, ca=tls_redis.ca) as own:
+            own.ping()
+    assert tls_redis.accepted == before + 1 + 10
+
+
+def test_tls_pool_refuses_an_unknown_authority(example: ModuleType, tls_redis: TlsRedis) -> None:
+    with example.connect(tls_redis.url) as client, pytest.raises(redis.ConnectionError, match="certificate verify"):
+        client.ping()
+
+
+def test_retry_count_is_configured(example: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counted where it happens: each attempt to reach a server that is not there."""
+    attempts = []
+    connect_once: Any = redis.Connection._connect
+
+    def counted(connection: redis.Connection) -> Any:
+        attempts.append(connection)
+        return connect_once(connection)
+
+    monkeypatch.setattr(redis.Connection, "_connect", counted)
+    with pytest.raises(redis.ConnectionError):
+        example.connect(f"redis://127.0.0.1:{free_port()}").ping()
+    assert len(attempts) == 1 + 3
+
+
+def test_exhausted_pool_waits_then_errors(example: ModuleType, redis_url: str) -> None:
+    with example.connect(redis_url, size=1, wait=0.3) as client:
+        held = client.connection_pool.get_connection()
+        started = time.monotonic()
+        with pytest.raises(redis.ConnectionError, match="No connection available"):
+            client.ping()
+        assert 0.25 < time.monotonic() - started < 5
+        client.connection_pool.release(held)
+
+
+def test_waiting_caller_gets_the_connection_that_comes_back(example: ModuleType, redis_url: str) -> None:
+    with example.connect(redis_url, size=1, wait=20) as client:
+        held = client.connection_pool.get_connection()
+        answers: list[object] = []
+        caller = threading.Thread(target=lambda: answers.append(client.ping()))
+        caller.start()
+        caller.join(0.2)
+        assert caller.is_alive() and not answers
+        client.connection_pool.release(held)
+        caller.join(10)
+        assert answers == [True]
+
+
+def test_twenty_callers_share_four_connections(example: ModuleType, redis_url: str) -> None:
+    with example.connect(redis_url, size=4) as client:
+        client.ping()
+        assert example.connections_for(client, 20) == 4
+
+
+def test_commands_sent_while_redis_is_away_fail(example: ModuleType, own_server: Server) -> None:
+    """A pool keeps none for later: each fails once its retries are used up. It connects anew when asked again."""
+    with example.connect(own_server.url) as client:
+        client.ping()
+        own_server.kill()
+        with pytest.raises(redis.ConnectionError):
+            client.get("demo:pool")
+        own_server.start()
+        assert client.get("demo:pool") is None
