@@ -1,0 +1,55 @@
+# /// script
+# dependencies = ["redis==8.1.0"]
+# ///
+"""Read from a replica of an open-source Redis where a value may be a little old, else from the primary."""
+
+import os
+from collections import Counter
+from typing import Any
+
+import redis
+
+
+# --8<-- [start:read]
+class Reader:
+    """Reads that may be a little old come from the replica, the others do not."""
+
+    def __init__(self, primary: Any, replica: Any) -> None:
+        self.primary, self.replica = primary, replica
+        self.stats: Counter[str] = Counter()
+
+    def get(self, key: str, may_be_old: bool = True) -> Any:
+        if may_be_old:
+            try:
+                return self.replica.get(key)
+            except (redis.ConnectionError, redis.TimeoutError):
+                self.stats["replica errors"] += 1  # alert on it: the primary pays
+        return self.primary.get(key)
+
+    def set(self, key: str, value: str, ttl: int, replicas: int = 0) -> int:
+        """Write, then wait up to 0.1 s. Return how many replicas have it."""
+        with self.primary.client() as connection:  # WAIT counts for its connection
+            connection.set(key, value, ex=ttl)
+            return int(connection.wait(replicas, 100)) if replicas else 0
+
+
+# --8<-- [end:read]
+
+
+def connect(url: str) -> redis.Redis:
+    return redis.Redis.from_url(url, decode_responses=True, socket_connect_timeout=0.5, socket_timeout=0.5)
+
+
+def main() -> None:
+    url = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")
+    replica_url = os.environ.get("REPLICA_URL", url)  # without a replica, the primary serves both
+    reader = Reader(connect(url), connect(replica_url))
+    reader.set("demo:price", "99900", 60, replicas=int(replica_url != url))
+    print("may be old:", reader.get("demo:price"))
+    print("may not:", reader.get("demo:price", may_be_old=False))
+    down = Reader(connect(url), connect("redis://127.0.0.1:1"))
+    print("replica down:", down.get("demo:price"), "errors:", down.stats["replica errors"])
+
+
+if __name__ == "__main__":
+    main()
