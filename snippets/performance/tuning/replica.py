@@ -22,6 +22,8 @@ class Reader:
         if may_be_old:
             try:
                 return self.replica.get(key)
+            except redis.AuthenticationError:
+                raise  # a ConnectionError by class, but no outage
             except (redis.ConnectionError, redis.TimeoutError):
                 self.stats["replica errors"] += 1  # alert on it: the primary pays
         return self.primary.get(key)

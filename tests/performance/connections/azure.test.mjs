@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Cluster } from "ioredis";
 
 import { connect } from "../../../snippets/performance/connections/azure.mjs";
 
@@ -47,4 +49,13 @@ test("command_without_a_cluster_fails_at_once", { timeout: 20_000 }, async (t) =
   const started = performance.now();
   await assert.rejects(client.get("demo:azure"));
   assert.ok(performance.now() - started < 2000);
+});
+
+test("default_cluster_client_waits_beyond_its_timeout", { timeout: 20_000 }, async (t) => {
+  const redisOptions = { commandTimeout: 100, maxRetriesPerRequest: 1 };
+  const client = new Cluster([{ host: "127.0.0.1", port: 1 }], { redisOptions });
+  client.on("error", () => {}); // no slots to be had
+  t.after(() => client.disconnect());
+  const answer = client.get("demo:azure").then(() => "answered", () => "failed");
+  assert.equal(await Promise.race([answer, sleep(2000, "waits")]), "waits");
 });

@@ -92,6 +92,14 @@ def test_cross_slot_handled(example: ModuleType, cluster_url: str) -> None:
         assert example.get_many(cluster, list(VALUES)) == VALUES
 
 
+def test_multi_across_slots_is_refused(cluster_url: str) -> None:
+    with redis.Redis.from_url(cluster_url) as plain, plain.pipeline(transaction=True) as pipe:
+        pipe.set("demo:1", "1")
+        pipe.set("demo:2", "2")
+        with pytest.raises(redis.ResponseError, match="same slot"):
+            pipe.execute()
+
+
 def test_hash_tags_bring_keys_into_one_slot(cluster_url: str) -> None:
     with redis.Redis.from_url(cluster_url) as plain:
         plain.mset({"demo:{cart:1}:lines": "1", "demo:{cart:1}:total": "2"})

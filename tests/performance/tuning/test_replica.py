@@ -69,6 +69,13 @@ def test_replica_refuses_writes(pair: Pair) -> None:
         pair.to_replica.set("demo:price", "1")
 
 
+def test_replica_with_a_wrong_password_is_an_error(pair: Pair, reader: Any) -> None:
+    pair.to_replica.config_set("requirepass", "changed")
+    with pytest.raises(redis.AuthenticationError):
+        reader.get("demo:price")
+    assert reader.stats["replica errors"] == 0
+
+
 def test_primary_answers_where_the_replica_is_down(pair: Pair, reader: Any) -> None:
     reader.set("demo:price", "1", 60)
     pair.replica.kill()
