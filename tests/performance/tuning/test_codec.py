@@ -37,7 +37,10 @@ def test_what_does_not_shrink_is_stored_plain(example: ModuleType) -> None:
     assert example.encode(NOISE) == b"\x00" + NOISE
 
 
-@pytest.mark.parametrize("stored", [None, b"", b"\x09abc", b'{"id": 1}', b"\x01", b"\x01not zlib", b"\x1f\x8b"])
+@pytest.mark.parametrize(
+    "stored",
+    [None, b"", b"\x09abc", b"\x09" + zlib.compress(PAGE), b'{"id": 1}', b"\x01", b"\x01not zlib", b"\x1f\x8b"],
+)
 def test_unknown_codec_is_a_miss(example: ModuleType, stored: bytes | None) -> None:
     assert example.decode(stored) is None
 
