@@ -1,0 +1,97 @@
+#:package StackExchange.Redis@3.4.35
+#:property PublishAot=false
+// Retries in one layer: only lost connections and timeouts, only commands that may be repeated, until a deadline.
+
+using StackExchange.Redis;
+using StackExchange.Redis.Availability;
+
+static class Retry
+{
+    // --8<-- [start:repeatable]
+    static readonly RetryPolicy Policy = new RetryPolicy.Builder
+    {
+        MaxAttempts = 3,
+        RetryDelay = TimeSpan.FromMilliseconds(50),
+        JitterMax = TimeSpan.FromMilliseconds(200), // added to it, at random
+        // the default, said: reads, and writes of which the last wins; no INCR
+        MaxCommandRetryCategory = CommandFlags.CommandRetryWriteLastWins,
+    }.Create();
+    // --8<-- [end:repeatable]
+
+    // --8<-- [start:retry]
+    // 3 tries of 0.25 s (timeout and heartbeat), 2 waits of at most 0.25 s, a margin
+    public static readonly TimeSpan Deadline = TimeSpan.FromSeconds(1.5);
+
+    /// <summary>A database that repeats what the policy lets it repeat.</summary>
+    public static IDatabaseAsync GetRetrying(IConnectionMultiplexer redis) =>
+        redis.GetDatabase().WithRetry(Policy);
+    // --8<-- [end:retry]
+
+    // --8<-- [start:connect]
+    public static async Task<ConnectionMultiplexer> ConnectAsync(string url)
+    {
+        var uri = new Uri(url); // which StackExchange.Redis does not read by itself
+        var login = uri.UserInfo.Split(':', 2).Select(Uri.UnescapeDataString);
+        return await ConnectionMultiplexer.ConnectAsync(new ConfigurationOptions
+        {
+            EndPoints = { { uri.Host, uri.Port < 0 ? 6379 : uri.Port } },
+            Ssl = uri.Scheme == "rediss",
+            User = login.First(), Password = login.ElementAtOrDefault(1),
+            AbortOnConnectFail = false, // start without Redis, and go on trying
+            ConnectTimeout = 200, AsyncTimeout = 200, // ms, looked for …
+            HeartbeatInterval = TimeSpan.FromMilliseconds(50), // … at each heartbeat
+        });
+    }
+    // --8<-- [end:connect]
+
+    // --8<-- [start:once]
+    const int Seen = 60; // seconds; longer than any caller goes on repeating
+    const string CountOnceScript = """
+        if redis.call('SET', KEYS[2], '', 'NX', 'EX', ARGV[1]) then
+          return redis.call('INCR', KEYS[1])
+        end
+        return tonumber(redis.call('GET', KEYS[1]))
+        """;
+
+    /// <summary>Count a request, however often it is sent.</summary>
+    public static async Task<long> CountOnceAsync(
+        IDatabaseAsync cache, string name, string request)
+    {
+        var counter = $"counter:{name}";
+        var seen = $"seen:{{{counter}}}:{request}"; // braces: both keys in one slot
+        return (long)await cache.ScriptEvaluateAsync(
+            CountOnceScript, [counter, seen], [Seen],
+            CommandFlags.CommandRetryWriteLastWins); // its id makes it so
+    }
+    // --8<-- [end:once]
+
+    const string Hold = "local stop = os.clock() + 0.6 repeat until os.clock() >= stop"; // no command runs meanwhile
+
+    static async Task Main()
+    {
+        var url = Environment.GetEnvironmentVariable("REDIS_URL") ?? "redis://127.0.0.1:6379";
+        await using var redis = await ConnectAsync(url);
+        var cache = GetRetrying(redis);
+        var address = new Uri(url).Authority;
+        await using var admin = await ConnectionMultiplexer.ConnectAsync($"{address},allowAdmin=true,asyncTimeout=20000");
+        var server = admin.GetDatabase();
+        await server.KeyDeleteAsync(["demo:name", "counter:orders", "seen:{counter:orders}:request-7"]);
+        await server.StringSetAsync("demo:name", "Ada", TimeSpan.FromMinutes(1));
+
+        await server.ExecuteAsync("CLIENT", "PAUSE", 300, "ALL"); // ms in which no client gets an answer
+        Console.WriteLine($"GET, no answer at first: {await cache.StringGetAsync("demo:name")}");
+        await server.ExecuteAsync("CLIENT", "PAUSE", 300, "ALL");
+        var stored = await cache.StringSetAsync("demo:name", "Grace", TimeSpan.FromMinutes(1));
+        Console.WriteLine($"SET, no answer at first: {(stored ? "stored" : "not stored")}");
+
+        var holder = server.ScriptEvaluateAsync(Hold);
+        await Task.Delay(100); // it runs now
+        try { await cache.StringIncrementAsync("counter:orders"); }
+        catch (RedisTimeoutException) { Console.WriteLine("INCR, no answer: an error, not repeated"); }
+        await holder;
+        Console.WriteLine($"counter when Redis answers again: {await cache.StringGetAsync("counter:orders")}");
+
+        Console.WriteLine($"INCR by request 7: {await CountOnceAsync(cache, "orders", "request-7")}");
+        Console.WriteLine($"INCR by request 7, sent again: {await CountOnceAsync(cache, "orders", "request-7")}");
+    }
+}

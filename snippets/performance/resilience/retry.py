@@ -1,0 +1,125 @@
+# /// script
+# dependencies = ["redis==8.1.0"]
+# ///
+"""Retries in one layer: only lost connections and timeouts, only commands that may be repeated, until a deadline."""
+
+# mypy: disable-error-code="no-untyped-call"
+import os
+import random
+import time
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+# --8<-- [start:repeatable]
+READS = {"GET", "MGET", "EXISTS", "TTL", "HGET", "HGETALL", "SMEMBERS", "ZRANGE"}
+LAST_WINS = {"DEL", "UNLINK"}  # twice is as good as once
+
+
+def may_be_repeated(name: str, *args: Any) -> bool:
+    """Tell whether a command whose reply was lost may be sent again."""
+    if name == "SET":  # plain, or with a TTL: not NX, XX or GET
+        return len(args) == 2 or (len(args) == 4 and args[2] in ("EX", "PX"))
+    return name in READS or name in LAST_WINS
+
+
+# --8<-- [end:repeatable]
+
+
+# --8<-- [start:retry]
+WAIT = 0.2  # seconds that a try waits for the connection, and again for the answer
+DEADLINE = 1.5  # seconds for a command with all its tries
+BASE, CAP = 0.02, 0.3  # seconds; what the waits between tries grow from, and up to
+
+
+class RetryingRedis(redis.Redis):
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        if may_be_repeated(*args):
+            return self.repeat(*args, **options)
+        return super().execute_command(*args, **options)  # one try
+
+    def repeat(self, *args: Any, **options: Any) -> Any:
+        deadline, ceiling = time.monotonic() + DEADLINE, BASE
+        while True:
+            try:
+                return super().execute_command(*args, **options)
+            except redis.AuthenticationError:
+                raise  # by class a ConnectionError, but no wait mends it
+            except (redis.ConnectionError, redis.TimeoutError):
+                pause = random.uniform(0, ceiling)  # full jitter spreads callers
+                if time.monotonic() + pause + 2 * WAIT > deadline:
+                    raise  # no time for another try
+            time.sleep(pause)
+            ceiling = min(CAP, ceiling * 2)
+
+
+# --8<-- [end:retry]
+
+
+# --8<-- [start:connect]
+def connect(url: str) -> RetryingRedis:
+    pool = redis.ConnectionPool.from_url(
+        url,
+        decode_responses=True,
+        socket_connect_timeout=WAIT,
+        socket_timeout=WAIT,
+        retry=Retry(NoBackoff(), retries=0),  # said, not assumed: one layer
+    )
+    return RetryingRedis(connection_pool=pool)
+
+
+# --8<-- [end:connect]
+
+
+# --8<-- [start:once]
+SEEN = 60  # seconds; longer than any caller goes on repeating
+COUNT_ONCE = """
+if redis.call('SET', KEYS[2], '', 'NX', 'EX', ARGV[1]) then
+  return redis.call('INCR', KEYS[1])
+end
+return tonumber(redis.call('GET', KEYS[1]))
+"""
+
+
+def count_once(cache: RetryingRedis, name: str, request: str) -> int:
+    """Count a request, however often it is sent. Its id makes it repeatable."""
+    counter = f"counter:{name}"
+    seen = f"seen:{{{counter}}}:{request}"  # the braces keep both keys in one slot
+    return int(cache.repeat("EVAL", COUNT_ONCE, 2, counter, seen, SEEN))
+
+
+# --8<-- [end:once]
+
+
+HOLD = "local stop = os.clock() + 0.6 repeat until os.clock() >= stop"  # no command runs meanwhile
+
+
+def main() -> None:
+    url = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")
+    cache, admin = connect(url), redis.Redis.from_url(url, socket_timeout=20)
+    admin.delete("demo:name", "counter:orders", "seen:{counter:orders}:request-7")
+    admin.set("demo:name", "Ada", ex=60)
+
+    admin.client_pause(300, all=True)  # milliseconds in which no client gets an answer
+    print("GET, no answer at first:", cache.get("demo:name"))
+    admin.client_pause(300, all=True)
+    print("SET, no answer at first:", "stored" if cache.set("demo:name", "Grace", ex=60) else "not stored")
+
+    holder = admin.connection_pool.get_connection()
+    holder.send_command("EVAL", HOLD, 0)
+    time.sleep(0.1)  # it runs now
+    try:
+        cache.incr("counter:orders")
+    except redis.TimeoutError:
+        print("INCR, no answer: an error, not repeated")
+    holder.read_response()
+    print("counter when Redis answers again:", cache.get("counter:orders"))
+
+    print("INCR by request 7:", count_once(cache, "orders", "request-7"))
+    print("INCR by request 7, sent again:", count_once(cache, "orders", "request-7"))
+
+
+if __name__ == "__main__":
+    main()

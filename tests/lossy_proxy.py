@@ -1,0 +1,46 @@
+"""A proxy that loses replies: Redis runs the command, and the client never hears of it."""
+
+import contextlib
+import socket
+import threading
+
+
+class LossyProxy:
+    """Passes everything on, but breaks a connection in place of the first `losses` replies to a command."""
+
+    def __init__(self, port: int, command: str, losses: int) -> None:
+        self.command, self.losses = b"\r\n" + command.encode() + b"\r\n", losses
+        self.attempts = 0  # how often the command came through
+        self.port = port
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"redis://127.0.0.1:{self.listener.getsockname()[1]}"
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self) -> None:
+        with contextlib.suppress(OSError):  # until it is closed
+            while True:
+                client, _ = self.listener.accept()
+                threading.Thread(target=self.serve, args=(client,), daemon=True).start()
+
+    def serve(self, client: socket.socket) -> None:
+        with contextlib.suppress(OSError), client, socket.create_connection(("127.0.0.1", self.port)) as server:
+            threading.Thread(target=self.pump, args=(server, client), daemon=True).start()
+            while data := client.recv(65536):
+                if self.command in data:
+                    self.attempts += 1
+                    if self.attempts <= self.losses:
+                        client.shutdown(socket.SHUT_WR)  # no reply passes any more
+                        server.sendall(data)
+                        server.shutdown(socket.SHUT_WR)
+                        while server.recv(65536):  # Redis has answered, and closed
+                            pass
+                        return
+                server.sendall(data)
+
+    def pump(self, server: socket.socket, client: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := server.recv(65536):
+                client.sendall(data)
+
+    def close(self) -> None:
+        self.listener.close()

@@ -1,0 +1,118 @@
+using System.Diagnostics;
+using StackExchange.Redis;
+using StackExchange.Redis.Availability;
+using Xunit;
+
+/// <summary>What the resilience page claims of retries, in C#.</summary>
+public sealed class RetryTests : IAsyncLifetime
+{
+    RedisServer server = null!;
+    ConnectionMultiplexer redis = null!;
+    IDatabase plain = null!;
+
+    public async Task InitializeAsync()
+    {
+        server = await RedisServer.StartAsync();
+        redis = await RedisServer.AdminAsync(server.Url);
+        plain = redis.GetDatabase();
+    }
+
+    public async Task DisposeAsync()
+    {
+        await redis.DisposeAsync();
+        await server.DisposeAsync();
+    }
+
+    [Fact(DisplayName = "gives_up_within_deadline")]
+    public async Task GivesUpWithinDeadline()
+    {
+        await using var own = await Retry.ConnectAsync(server.Url);
+        var cache = Retry.GetRetrying(own);
+        await cache.PingAsync();
+        await server.FreezeAsync();
+        var waited = Stopwatch.StartNew();
+        await Assert.ThrowsAsync<RedisTimeoutException>(() => cache.StringGetAsync("demo:name"));
+        var frozen = waited.Elapsed;
+        server.Kill();
+        waited.Restart();
+        await Assert.ThrowsAnyAsync<RedisException>(() => cache.StringGetAsync("demo:name"));
+        var limit = Retry.Deadline + TimeSpan.FromSeconds(2); // this machine may be busy
+        Assert.InRange(frozen, TimeSpan.FromSeconds(0.6), limit); // three tries
+        Assert.InRange(waited.Elapsed, TimeSpan.Zero, limit);
+    }
+
+    [Fact(DisplayName = "original_error_surfaces")]
+    public async Task OriginalErrorSurfaces()
+    {
+        await plain.ListLeftPushAsync("demo:list", "1");
+        await using var own = await Retry.ConnectAsync(server.Url);
+        var cache = Retry.GetRetrying(own);
+        var error = await Assert.ThrowsAsync<RedisServerException>(() => cache.StringGetAsync("demo:list"));
+        Assert.StartsWith("WRONGTYPE", error.Message);
+        server.Kill();
+        await Assert.ThrowsAsync<RedisConnectionException>(() => cache.StringGetAsync("demo:list"));
+    }
+
+    [Fact(DisplayName = "reads_and_plain_sets_are_repeated")]
+    public async Task ReadsAndPlainSetsAreRepeated()
+    {
+        await plain.StringSetAsync("demo:name", "Ada");
+        Assert.Equal((true, 3), await LoseTwoReplies("SETEX", cache => cache.StringSetAsync("demo:name", "Grace", TimeSpan.FromMinutes(1))));
+        var (name, tries) = await LoseTwoReplies("GET", cache => cache.StringGetAsync("demo:name"));
+        Assert.Equal(("Grace", 3), (name.ToString(), tries));
+    }
+
+    [Fact(DisplayName = "incr_not_applied_twice")]
+    public async Task IncrNotAppliedTwice()
+    {
+        await Assert.ThrowsAnyAsync<RedisException>(() =>
+            LoseTwoReplies("INCR", cache => cache.StringIncrementAsync("counter:orders")));
+        Assert.Equal(1, (long)await plain.StringGetAsync("counter:orders"));
+    }
+
+    [Fact(DisplayName = "incr_told_to_be_repeated_counts_three_times")]
+    public async Task IncrToldToBeRepeatedCountsThreeTimes()
+    {
+        var told = new RetryPolicy.Builder
+        { MaxCommandRetryCategory = CommandFlags.CommandRetryWriteAccumulating }.Create();
+        using var proxy = new LossyProxy(server.Url, "INCR", 2);
+        await using var own = await Retry.ConnectAsync(proxy.Url);
+        Assert.Equal(3, await own.GetDatabase().WithRetry(told).StringIncrementAsync("counter:orders"));
+    }
+
+    [Fact(DisplayName = "set_nx_repeated_says_no_though_it_has_set")]
+    public async Task SetNxRepeatedSaysNoThoughItHasSet()
+    {
+        var (set, tries) = await LoseTwoReplies("NX",
+            cache => cache.StringSetAsync("demo:name", "mine", TimeSpan.FromMinutes(1), When.NotExists));
+        Assert.Equal((false, 3), (set, tries));
+        Assert.Equal("mine", await plain.StringGetAsync("demo:name"));
+    }
+
+    [Fact(DisplayName = "a_flag_keeps_set_nx_from_being_repeated")]
+    public async Task AFlagKeepsSetNxFromBeingRepeated()
+    {
+        using var proxy = new LossyProxy(server.Url, "NX", 2);
+        await using var own = await Retry.ConnectAsync(proxy.Url);
+        await Assert.ThrowsAnyAsync<RedisException>(() => Retry.GetRetrying(own).StringSetAsync(
+            "demo:name", "mine", TimeSpan.FromMinutes(1), When.NotExists, CommandFlags.CommandRetryNever));
+        Assert.Equal(1, proxy.Attempts);
+    }
+
+    [Fact(DisplayName = "request_id_makes_incr_repeatable")]
+    public async Task RequestIdMakesIncrRepeatable()
+    {
+        Assert.Equal((1, 3), await LoseTwoReplies("seen:{counter:orders}:7", cache => Retry.CountOnceAsync(cache, "orders", "7")));
+        foreach (var request in new[] { "8", "*", "it's \"7\"", "ключ\n", new string('x', 10_000) })
+            Assert.Equal(await Retry.CountOnceAsync(plain, "orders", request), await Retry.CountOnceAsync(plain, "orders", request));
+        Assert.Equal(6, (long)await plain.StringGetAsync("counter:orders"));
+    }
+
+    /// <summary>Run a command through a proxy that loses two replies to it. Returns its result and its tries.</summary>
+    async Task<(T, int)> LoseTwoReplies<T>(string command, Func<IDatabaseAsync, Task<T>> run)
+    {
+        using var proxy = new LossyProxy(server.Url, command, 2);
+        await using var own = await Retry.ConnectAsync(proxy.Url);
+        return (await run(Retry.GetRetrying(own)), proxy.Attempts);
+    }
+}
