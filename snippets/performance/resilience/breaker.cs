@@ -19,7 +19,7 @@ static class Breaker
             User = login.First(),
             Password = login.ElementAtOrDefault(1),
             AbortOnConnectFail = false,
-            ConnectTimeout = 200,
+            ConnectTimeout = 500,
             AsyncTimeout = 200,
             HeartbeatInterval = TimeSpan.FromMilliseconds(50),
             BacklogPolicy = BacklogPolicy.FailFast,

@@ -10,17 +10,17 @@ static class Retry
     // --8<-- [start:repeatable]
     static readonly RetryPolicy Policy = new RetryPolicy.Builder
     {
-        MaxAttempts = 3,
+        MaxAttempts = 5,
         RetryDelay = TimeSpan.FromMilliseconds(50),
-        JitterMax = TimeSpan.FromMilliseconds(200), // added to it, at random
+        JitterMax = TimeSpan.FromMilliseconds(200), // at most so much more, at random
         // the default, said: reads, and writes of which the last wins; no INCR
         MaxCommandRetryCategory = CommandFlags.CommandRetryWriteLastWins,
     }.Create();
     // --8<-- [end:repeatable]
 
     // --8<-- [start:retry]
-    // 3 tries of 0.25 s (timeout and heartbeat), 2 waits of at most 0.25 s, a margin
-    public static readonly TimeSpan Deadline = TimeSpan.FromSeconds(1.5);
+    // 5 tries of 0.25 s (timeout and heartbeat), 4 waits of at most 0.25 s, a margin
+    public static readonly TimeSpan Deadline = TimeSpan.FromSeconds(2.5);
 
     /// <summary>A database that repeats what the policy lets it repeat.</summary>
     public static IDatabaseAsync GetRetrying(IConnectionMultiplexer redis) =>
@@ -38,8 +38,9 @@ static class Retry
             Ssl = uri.Scheme == "rediss",
             User = login.First(), Password = login.ElementAtOrDefault(1),
             AbortOnConnectFail = false, // start without Redis, and go on trying
-            ConnectTimeout = 200, AsyncTimeout = 200, // ms, looked for …
+            ConnectTimeout = 500, AsyncTimeout = 200, // ms, looked for …
             HeartbeatInterval = TimeSpan.FromMilliseconds(50), // … at each heartbeat
+            BacklogPolicy = BacklogPolicy.FailFast, // else it waits past its timeout
         });
     }
     // --8<-- [end:connect]

@@ -72,7 +72,8 @@ def setting(cache: redis.Redis, name: str, value: str) -> Iterator[None]:
 
 
 def out_of_memory(cache: redis.Redis) -> str:
-    with setting(cache, "maxmemory-policy", "noeviction"), setting(cache, "maxmemory", "1"):
+    keep_all = setting(cache, "maxmemory-policy", "noeviction")
+    with keep_all, setting(cache, "maxmemory", "1"):
         return said(lambda: cache.set("demo:more", "x", ex=60))
 
 
