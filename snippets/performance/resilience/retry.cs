@@ -36,9 +36,11 @@ static class Retry
         {
             EndPoints = { { uri.Host, uri.Port < 0 ? 6379 : uri.Port } },
             Ssl = uri.Scheme == "rediss",
-            User = login.First(), Password = login.ElementAtOrDefault(1),
+            User = login.First(),
+            Password = login.ElementAtOrDefault(1),
             AbortOnConnectFail = false, // start without Redis, and go on trying
-            ConnectTimeout = 500, AsyncTimeout = 200, // ms, looked for …
+            ConnectTimeout = 500, // ms
+            AsyncTimeout = 200, // looked for …
             HeartbeatInterval = TimeSpan.FromMilliseconds(50), // … at each heartbeat
             BacklogPolicy = BacklogPolicy.FailFast, // else it waits past its timeout
         });
