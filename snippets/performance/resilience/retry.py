@@ -29,9 +29,9 @@ def may_be_repeated(name: str, *args: Any) -> bool:
 
 
 # --8<-- [start:retry]
-WAIT = 0.2  # seconds that a try waits for the connection, and again for the answer
+WAIT = 0.2  # seconds to wait for a connection, and again for an answer
 DEADLINE = 1.5  # seconds for a command with all its tries
-BASE, CAP = 0.02, 0.3  # seconds; what the waits between tries grow from, and up to
+BASE, CAP = 0.02, 0.3  # seconds between two tries: from, and up to
 
 
 class RetryingRedis(redis.Redis):

@@ -42,6 +42,25 @@ public sealed class RetryTests : IAsyncLifetime
         Assert.InRange(waited.Elapsed, TimeSpan.Zero, limit);
     }
 
+    [Fact(DisplayName = "backlog_outlasts_the_timeouts")]
+    public async Task BacklogOutlastsTheTimeouts()
+    {
+        var options = ConfigurationOptions.Parse($"{new Uri(server.Url).Authority},asyncTimeout=200,connectTimeout=200");
+        options.HeartbeatInterval = TimeSpan.FromMilliseconds(50);
+        await using var own = await ConnectionMultiplexer.ConnectAsync(options);
+        var policy = new RetryPolicy.Builder { MaxAttempts = 3, RetryDelay = TimeSpan.Zero, JitterMax = TimeSpan.FromMilliseconds(1) };
+        var cache = own.GetDatabase().WithRetry(policy.Create());
+        await cache.PingAsync();
+        await server.FreezeAsync();
+        for (var read = 0; read < 3; read++) // the first may end before the connection is given up
+        {
+            var get = cache.StringGetAsync("demo:name");
+            if (await Task.WhenAny(get, Task.Delay(4000)) != get) return; // it still waits
+            await Assert.ThrowsAnyAsync<Exception>(() => get);
+        }
+        Assert.Fail("three reads ended within four seconds each");
+    }
+
     [Fact(DisplayName = "original_error_surfaces")]
     public async Task OriginalErrorSurfaces()
     {

@@ -79,6 +79,13 @@ def test_reads_and_plain_sets_are_repeated(example: ModuleType, lossy: Any) -> N
     assert reader.attempts == 3  # two replies lost
 
 
+def test_repeated_delete_may_answer_zero(example: ModuleType, own_server: Server, lossy: Any) -> None:
+    plain = example.connect(own_server.url)
+    plain.set("demo:name", "Ada")
+    assert example.connect(lossy("DEL").url).delete("demo:name") == 0
+    assert plain.get("demo:name") is None  # though it is gone
+
+
 def test_incr_not_applied_twice(example: ModuleType, own_server: Server, lossy: Any) -> None:
     proxy = lossy("INCRBY")  # what redis-py sends
     cache = example.connect(proxy.url)
