@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from publish import blocks, deck, diagrams, ledger, lesson, library, matrix, quiz, tree
+from publish import blocks, deck, diagrams, figures, ledger, lesson, library, matrix, quiz, registry, tree
 from publish.expand import CLAIM, Press
 from publish.includes import INCLUDE, parse
 from publish.includes import PARTS as GENERATED
@@ -16,7 +16,15 @@ from publish.languages import LANGUAGES, OWED
 from publish.proofs import NOT_RUN
 from publish.snippets import MARK, RESERVED, Fault, read_text
 
-PARTS = (lesson, quiz, library, deck, matrix, tree)  # what else has sources of its own: each finds its own faults
+PARTS = (
+    lesson,
+    quiz,
+    library,
+    deck,
+    matrix,
+    tree,
+    registry,
+)  # what else has sources of its own: each finds its own faults
 
 ALLOWED = "docs/_course/allowed-code.yml"
 CONTAINER = re.compile(r"\s*(?:[-*+]|\d+\.|!!!|\?\?\?\+?|===[!+]?|\[\^\w+\]:|:)\s")
@@ -92,6 +100,7 @@ def is_allowed(root: Path, page: str, code: str) -> bool:
 
 def check_page(press: Press, path: str, text: str, shown: set[tuple[str, str]]) -> Iterator[Fault]:
     """Find the faults of one page, and note in `shown` which sections it shows."""
+    yield from figures.unknown(press.root, path, text)
     for block in blocks.split(text):
         if not block.fenced:
             for number, line in enumerate(block.text.split("\n"), block.line):

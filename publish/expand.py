@@ -10,7 +10,20 @@ from typing import Any
 from markdown import Extension, Markdown
 from markdown.preprocessors import Preprocessor
 
-from publish import blocks, branches, diagrams, handout, ledger, matrix, proofs, quiz, snippets, strip
+from publish import (
+    blocks,
+    branches,
+    diagrams,
+    figures,
+    handout,
+    ledger,
+    matrix,
+    proofs,
+    quiz,
+    registry,
+    snippets,
+    strip,
+)
 from publish.includes import INCLUDE, Include, parse
 from publish.languages import LANGUAGES
 from publish.snippets import RESERVED, Section, Snippet
@@ -18,6 +31,7 @@ from publish.snippets import RESERVED, Section, Snippet
 CLAIM = re.compile(r"\[(?P<text>[^\[\]]+)\]\(proof:(?P<name>\w+)\)(?P<end>[.,;:]?)")
 ORDER = [language.label for language in LANGUAGES.values()]
 RENDER = {"lesson": strip.render, "handout": handout.render, "patterns": matrix.render, "tree": branches.render}
+RENDER |= {"keys": registry.render, "benchmarks": figures.render}
 PROVENANCE = '{: .provenance data-search-exclude="" }'  # the search index is loaded on every page: prose only
 
 
@@ -59,7 +73,8 @@ class Press:
             text = CLAIM.sub(lambda match: self.claim(match, next(claims)), text)
             return INCLUDE.sub(include, text)  # last, for code may look like a claim
 
-        parts = [part.text if part.fenced else prose(part.text) for part in blocks.split(markdown)]
+        filled = figures.fill(self.root, markdown)
+        parts = [part.text if part.fenced else prose(part.text) for part in blocks.split(filled)]
         return diagrams.inline("\n".join(parts))
 
     def tabs(self, include: Include) -> str:

@@ -8,6 +8,8 @@ PARTS = {  # what is generated: its name, its sections
     "lesson": ("strip", "objectives"),
     "handout": ("download",),
     "patterns": ("matrix",),
+    "keys": ("table",),
+    "benchmarks": ("table",),
     "tree": ("steps", "diagram", "words", "leaves"),
 }
 

@@ -5,6 +5,7 @@
 """
 
 import contextlib
+import re
 import shlex
 import sys
 import tempfile
@@ -39,6 +40,7 @@ class Ran(NamedTuple):
 
     output: str
     keys: dict[str, Key]
+    written: frozenset[tuple[str, str]] = frozenset()  # each key that it wrote, deleted ones too, with its type
 
 
 CLUSTER = threading.Lock()  # there is one: programs that name it run one after the other
@@ -61,9 +63,10 @@ def run_alone(snippet: Snippet) -> Ran:
         cluster = shared_cluster()
         cluster.flush()
         shards, environment["REDIS_CLUSTER_URL"] = [server, *cluster.shards], cluster.url
+    watch = Watch(server.url)
     try:
         if not snippet.language.owed:
-            return Ran(redis_cli.replay(snippet.text, server.url), keys(server.url))
+            return Ran(redis_cli.replay(snippet.text, server.url), keys(server.url), watch.written())
         with tempfile.TemporaryDirectory(prefix="reader ") as folder:
             Path(folder, snippet.file).write_text(snippet.whole, "utf-8")
             # What the install line brings lies ready in this repository, so that the tests work offline.
@@ -74,11 +77,44 @@ def run_alone(snippet: Snippet) -> Ran:
             raise RuntimeError(
                 f"{snippet.path} left with exit code {result.returncode}:\n{result.stderr or result.stdout}"
             )
-        return Ran(result.stdout, {name: key for shard in shards for name, key in keys(shard.url).items()})
+        left = {name: key for shard in shards for name, key in keys(shard.url).items()}
+        return Ran(result.stdout, left, watch.written())
     except TimeoutError as error:
         raise TimeoutError(f"{snippet.path}: {error}") from None
     finally:
         server.stop()
+
+
+# What a keyspace event says of the type of its key; others, such as del or expire, say nothing.
+EVENTS = {
+    "string": r"set|setrange|append|incrby|incrbyfloat|pfadd",
+    "hash": r"h(set|del|incrby|incrbyfloat|expire|persist)",
+    "list": r"[lr](push|pop|set|insert|trim|rem)",
+    "set": r"s(add|rem|pop|move|interstore|unionstore|diffstore)",
+    "zset": r"z\w+",
+    "stream": r"x\w+(-\w+)?",
+}
+
+
+class Watch:
+    """Hears of every key that is written to a server from now on."""
+
+    def __init__(self, url: str) -> None:
+        self.client = redis.Redis.from_url(url, decode_responses=True, protocol=2)
+        self.client.config_set("notify-keyspace-events", "KEA")
+        self.events = self.client.pubsub()
+        self.events.psubscribe("__keyevent@*__:*")
+        self.events.get_message(timeout=5)
+
+    def written(self) -> frozenset[tuple[str, str]]:
+        """Return the keys so far, each with the type that the write gave it."""
+        self.client.publish("__keyevent@0__:end", "")
+        found = set()
+        while (message := self.events.get_message(timeout=5)) and not message["channel"].endswith(":end"):
+            event = message["channel"].partition(":")[2]
+            found |= {(message["data"], kind) for kind, names in EVENTS.items() if re.fullmatch(names, event)}
+        self.client.close()
+        return frozenset(found)
 
 
 READERS: dict[str, Callable[[Any, str], Any]] = {

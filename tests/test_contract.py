@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from publish import ledger, snippets
+from publish import ledger, registry, snippets
 from publish.snippets import Snippet
 from tests import record, runner, toolchain
 from tests.toolchain import PROGRAMS
@@ -75,6 +75,26 @@ def test_languages_leave_the_same_keys(example: str) -> None:
             assert (low == high == -1) or (low > 0 and high / low < JITTER), f"{key}: TTL {low} s and {high} s"
 
 
+ROWS = [(registry.expression(row["pattern"]), row) for row in registry.read(ROOT)]
+SHOWN = {  # each shows what goes wrong with keys of another type, or with no TTL, and deletes them again
+    "modeling/keys/wrong_type", "modeling/examples/sessions_naive", "modeling/structures/feed_naive",
+}  # fmt: skip
+DEMO = re.compile(r"demo[ :_].*")  # keys that only show a command
+
+
+@pytest.mark.parametrize("path", [path for path in BY_PATH if BY_PATH[path].example not in SHOWN])
+def test_every_key_that_it_writes_is_in_the_registry(path: str) -> None:
+    run = ran(BY_PATH[path])
+    for key, kind in sorted(run.written | {(key, entry.type) for key, entry in run.keys.items()}):
+        rows = [row for pattern, row in ROWS if pattern.fullmatch(key)]
+        assert DEMO.fullmatch(key) or len(rows) == 1, f"{key}: {registry.FILE} has {len(rows)} rows for it"
+        assert all(row["type"] == kind for row in rows), f"{key} is a {kind}"
+        ttl = run.keys[key].ttl if key in run.keys else None
+        for row in rows if ttl is not None else ():
+            low, high = row.get("seconds", [0, 0])
+            assert (ttl == -1 and row.get("never")) or low <= ttl <= high, f"{key} has a TTL of {ttl} s"
+
+
 @pytest.mark.parametrize("path", BY_PATH)
 def test_file_is_short_enough_to_read(path: str) -> None:
     assert len(BY_PATH[path].whole.splitlines()) <= LENGTH
@@ -101,6 +121,7 @@ def test_lines_that_a_reader_types_are_those_that_the_runner_uses(path: str, mon
     wait(STARTED.values())  # what is patched here, they use
     monkeypatch.setattr(runner, "Server", lambda: SimpleNamespace(url="", stop=lambda: None))
     monkeypatch.setattr(runner, "keys", lambda _: {})
+    monkeypatch.setattr(runner, "Watch", lambda _: SimpleNamespace(written=frozenset))
 
     def run(command: list[str], folder: Path, *_: Any, **__: Any) -> SimpleNamespace:
         typed.append(command)

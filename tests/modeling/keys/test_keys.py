@@ -4,13 +4,17 @@ import re
 import time
 from collections.abc import Iterator
 from itertools import combinations
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 import redis
 
+from publish import registry
 from tests.servers import Server, free_port
+
+ROOT = Path(__file__).resolve().parents[3]
 
 HOSTILE = ("1:activity", "{1}", "a}b{c", "*", "user:?[a-z]", "%3A", "a b\n", "ключ", "'\";--", "x" * 10_000)
 
@@ -99,3 +103,16 @@ def test_braces_in_an_id_choose_no_slot(example: ModuleType) -> None:
     """Whoever may write braces into an id could send all keys to one node."""
     assert len({example.slot(f"user:{id}{{x}}") for id in range(50)}) == 1
     assert len({example.slot(example.user(f"{id}{{x}}")) for id in range(50)}) > 40
+
+
+def test_every_pattern_has_one_type(example: ModuleType) -> None:
+    """No key fits two rows of the registry, and each key that this module names fits one."""
+    rows = registry.read(ROOT)
+    samples = [re.sub(r"\{\w+\}", "x1", row["pattern"]) for row in rows]
+
+    def fitting(key: str) -> list[str]:
+        return [row["type"] for row in rows if registry.expression(row["pattern"]).fullmatch(key)]
+
+    assert [key for key in samples if len(fitting(key)) != 1] == []
+    for key in (example.user("1"), example.user_activity("1"), example.product("1"), example.cart("1")):
+        assert len(fitting(key)) == 1
