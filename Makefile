@@ -4,7 +4,7 @@ PORT ?= 8000
 PY = .venv/bin/python
 export NO_MKDOCS_2_WARNING = 1
 
-.PHONY: help setup serve test test-quick site output diagrams exercise demo-write-behind handout lock
+.PHONY: help setup serve test test-quick site output diagrams exercise demo-write-behind bench handout lock
 
 help: ## Print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 26
@@ -36,6 +36,9 @@ exercise: setup ## Check your solution of an exercise, by its number (N=2), in P
 
 demo-write-behind: setup ## Watch workers die by kill -9 while no accepted write is lost
 	@$(PY) -m tests.demo_write_behind
+
+bench: setup ## Measure on this machine, and write benchmarks/results.json, from which the pages take every figure
+	@$(PY) -m benchmarks
 
 handout: site ## Print the handout to build/handout.pdf, which the next build puts on the site
 	@$(PY) -m publish.handout
