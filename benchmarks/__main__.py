@@ -47,7 +47,8 @@ def main() -> None:
             variants = summary(row.id, row.measure(server.url))
         finally:
             server.stop()
-        rows[row.id] = {"title": row.title, "workload": row.workload, "metric": row.metric, "variants": variants}
+        said = {name: getattr(row, name) for name in ("title", "workload", "metric", "published")}
+        rows[row.id] = {**said, "variants": variants}
         for name, found in variants.items():
             print(f"{row.title}, {name}: {found['figure']:.3g} {row.metric}", file=sys.stderr)
     about = {

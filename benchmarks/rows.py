@@ -8,6 +8,7 @@ import importlib.util
 import json
 import math
 import random
+import socket
 import sqlite3
 import sys
 import time
@@ -15,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import redis
 
@@ -28,6 +30,7 @@ class Row(NamedTuple):
     title: str
     workload: str
     metric: str  # what a figure says: "× faster than one at a time"
+    published: str  # what others have published, with its source
     measure: Callable[[str], Samples]
 
 
@@ -67,6 +70,37 @@ def ratios(samples: Samples, baseline: str, faster: bool) -> Samples:
     }
 
 
+FLOOR = "floor: bytes on a bare socket"  # what no client can beat: nothing is encoded, decoded or counted
+
+
+class Wire:
+    """A bare connection that sends what was encoded before, and waits for as many bytes as the replies have."""
+
+    def __init__(self, url: str) -> None:
+        where = urlsplit(url)
+        self.socket = socket.create_connection((where.hostname, where.port))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def ask(self, commands: bytes, size: int) -> bytes:
+        """Send, and return `size` bytes of reply."""
+        self.socket.sendall(commands)
+        replies = bytearray()
+        while len(replies) < size:
+            replies += self.socket.recv(size - len(replies))
+        return bytes(replies)
+
+
+def encoded(*arguments: str) -> bytes:
+    """Return a command as the protocol has it."""
+    return b"*%d\r\n" % len(arguments) + b"".join(b"$%d\r\n%b\r\n" % (len(a), a.encode()) for a in arguments)
+
+
+def reply(value: bytes | str) -> bytes:
+    """Return a value as the protocol has it."""
+    text = value.encode() if isinstance(value, str) else value
+    return b"$%d\r\n%b\r\n" % (len(text), text)
+
+
 def cache_hit(url: str) -> Samples:
     """Row 1: a hit through the course's cache-aside, with its counters and fail-open, against GET and json.loads."""
     example = snippet("patterns/cache-aside/cache_aside.py")
@@ -85,7 +119,15 @@ def cache_hit(url: str) -> Samples:
         for _ in range(500):
             users.get("1")
 
-    return ratios(rounds({"bare": bare, "cache-aside": ours}, 3 * ROUNDS), "bare", faster=False)
+    wire, command = Wire(url), encoded("GET", key)
+    size = len(reply(users.cache.get(key)))
+
+    def floor() -> None:
+        for _ in range(500):
+            wire.ask(command, size)
+
+    variants: dict[str, Callable[[], object]] = {"bare": bare, "cache-aside": ours, FLOOR: floor}
+    return ratios(rounds(variants, 3 * ROUNDS), "bare", faster=False)
 
 
 def batch_set(url: str) -> Samples:
@@ -110,6 +152,8 @@ def batch_set(url: str) -> Samples:
 
     variants: dict[str, Callable[[], object]] = {"single": single, "MSET": lambda: client.mset(values)}
     variants |= {f"pipeline of {size}": pipeline(size) for size in (10, 100, 1000)}
+    wire, commands = Wire(url), b"".join(encoded("SET", key, value) for key, value in items)
+    variants[FLOOR] = lambda: wire.ask(commands, len(items) * len(b"+OK\r\n"))
     return ratios(rounds(variants), "single", faster=True)
 
 
@@ -131,6 +175,8 @@ def batch_get(url: str) -> Samples:
 
     variants: dict[str, Callable[[], object]] = {"single": single, "pipeline": pipeline}
     variants["MGET"] = lambda: client.mget(keys)
+    wire, command, size = Wire(url), encoded("MGET", *keys), len(b"*100\r\n") + 100 * len(reply("x" * 1024))
+    variants[FLOOR] = lambda: wire.ask(command, size)
     return ratios(rounds(variants, 3 * ROUNDS), "single", faster=True)
 
 
@@ -158,10 +204,15 @@ def rms(values: list[float]) -> float:
     return math.sqrt(sum(value * value for value in values) / len(values))
 
 
+PIPELINING = "[Redis](https://redis.io/docs/latest/develop/using-commands/pipelining/)"
+HYPERLOGLOG = "[Redis](https://redis.io/docs/latest/commands/pfcount/)"
 ROWS = [
     Row("cache-hit", "Cost of a cache hit", "a warm key with 1 KB of JSON, 500 reads a round",
-        "× the time of a bare GET and json.loads", cache_hit),
-    Row("batch-set", "Batch SET", "1,000 values of 100 B", "× faster than one at a time", batch_set),
-    Row("batch-get", "Batch GET", "100 values of 1 KB", "× faster than one at a time", batch_get),
-    Row("hyperloglog", "HyperLogLog", f"{TRIALS} trials each", "% root mean square error of PFCOUNT", hyperloglog),
+        "× the time of a bare GET and json.loads", "nothing found", cache_hit),
+    Row("batch-set", "Batch SET", "1,000 values of 100 B", "× faster than one at a time",
+        f"{PIPELINING}: 4.7 for 10,000 PINGs, by the two times that it prints", batch_set),
+    Row("batch-get", "Batch GET", "100 values of 1 KB", "× faster than one at a time",
+        f"{PIPELINING}: up to 10 in general", batch_get),
+    Row("hyperloglog", "HyperLogLog", f"{TRIALS} trials each", "% root mean square error of PFCOUNT",
+        f"{HYPERLOGLOG}: a standard error of 0.81 %", hyperloglog),
 ]  # fmt: skip

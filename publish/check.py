@@ -24,7 +24,9 @@ PARTS = (
     matrix,
     tree,
     registry,
+    figures,
 )  # what else has sources of its own: each finds its own faults
+WRITTEN = {quiz.BANK: quiz.texts, matrix.DATA: matrix.texts, tree.DATA: tree.texts, registry.FILE: registry.texts}
 
 ALLOWED = "docs/_course/allowed-code.yml"
 CONTAINER = re.compile(r"\s*(?:[-*+]|\d+\.|!!!|\?\?\?\+?|===[!+]?|\[\^\w+\]:|:)\s")
@@ -48,7 +50,7 @@ def check(root: Path, strict: bool = False) -> list[Fault]:
     for path, fence in diagrams.generated(root) if strict else ():
         if diagrams.stale(fence, root / "docs"):
             faults.append(Fault(path, 1, "its diagram is not drawn; run `make diagrams`"))
-    for path, texts in ((quiz.BANK, quiz.texts), (matrix.DATA, matrix.texts), (tree.DATA, tree.texts)):
+    for path, texts in WRITTEN.items():
         for line, text in texts(root):
             faults += [fault._replace(line=line) for fault in check_page(press, path, text, shown)]
     for snippet in press.library.snippets:

@@ -12,11 +12,20 @@ RESULTS = "benchmarks/results.json"
 FIGURE = re.compile(r"\{bench (?P<row>[\w-]+)/(?P<variant>[^{}]+)\}")
 
 
-def read(root: Path) -> dict[str, Any]:
-    """Return what was measured last; nothing where nothing was."""
+def read(root: Path) -> tuple[dict[str, Any], list[Fault]]:
+    """Return what was measured last, and what is wrong in it; no rows where nothing was measured."""
     file = root / RESULTS
-    results: dict[str, Any] = json.loads(file.read_text("utf-8")) if file.exists() else {"rows": {}}
-    return results
+    nothing: dict[str, Any] = {"rows": {}}
+    if not file.exists():
+        return nothing, []
+    try:
+        results = json.loads(file.read_text("utf-8"))
+        table(results)  # all that a page may ask for
+    except json.JSONDecodeError as error:
+        return nothing, [Fault(RESULTS, error.lineno, f"is not valid JSON: {error.msg}; run `make bench`")]
+    except (KeyError, TypeError, AttributeError) as error:
+        return nothing, [Fault(RESULTS, 1, f"is not what the benchmark writes ({error!r}); run `make bench`")]
+    return results, []
 
 
 def short(figure: float) -> str:
@@ -28,7 +37,7 @@ def fill(root: Path, text: str) -> str:
     """Return the text with its figures in place."""
     if "{bench " not in text:
         return text
-    rows = read(root)["rows"]
+    rows = read(root)[0]["rows"]
 
     def figure(match: re.Match[str]) -> str:
         variant = rows.get(match["row"], {}).get("variants", {}).get(match["variant"])
@@ -39,7 +48,7 @@ def fill(root: Path, text: str) -> str:
 
 def unknown(root: Path, path: str, text: str) -> Iterator[Fault]:
     """Find figures that no benchmark has measured."""
-    rows = read(root)["rows"] if "{bench " in text else {}
+    rows = read(root)[0]["rows"] if "{bench " in text else {}
     for number, line in enumerate(text.split("\n"), 1):
         for match in FIGURE.finditer(line):
             known = list(rows.get(match["row"], {}).get("variants", {}))
@@ -48,17 +57,26 @@ def unknown(root: Path, path: str, text: str) -> Iterator[Fault]:
                 yield Fault(path, number, f"no benchmark is called {match['row']}/{match['variant']}; {there}")
 
 
+def faults(root: Path) -> Iterator[Fault]:
+    """Find what is wrong in the results."""
+    yield from read(root)[1]
+
+
 def render(root: Path, _: str) -> str:
-    """Return what the line `::: benchmarks table` stands for: every row, then where and when it was measured."""
-    results = read(root)
-    if not results["rows"]:
-        return "*Nothing was measured yet: `make bench`.*"
-    lines = ["| Measured | Variant | Figure | Least to most, samples |", "| --- | --- | --- | --- |"]
+    """Return what the line `::: benchmarks table` stands for."""
+    results = read(root)[0]
+    return table(results) if results["rows"] else "*Nothing was measured yet: `make bench`.*"
+
+
+def table(results: dict[str, Any]) -> str:
+    """Return every row, then where and when it was measured."""
+    lines = ["| Measured | Variant | Figure | Least to most, samples | Published |", "| --- | --- | --- | --- | --- |"]
     for row in results["rows"].values():
-        for number, (name, found) in enumerate(row["variants"].items()):
-            what = f"**{row['title']}**: {row['workload']}" if number == 0 else ""
+        first, last = f"**{row['title']}**: {row['workload']}", row["published"]
+        for name, found in row["variants"].items():
             spread = f"{short(found['least'])} to {short(found['most'])}, {found['samples']}"
-            lines.append(f"| {what} | {name} | **{short(found['figure'])}** {row['metric']} | {spread} |")
+            lines.append(f"| {first} | {name} | **{short(found['figure'])}** {row['metric']} | {spread} | {last} |")
+            first = last = ""  # both are for the whole row
     about = results["about"]
     versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
     return "\n".join([*lines, "", f"*Measured on {about['date']}: {about['machine']}; {versions}.*"])

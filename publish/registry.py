@@ -2,71 +2,94 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import yaml
+from yaml.nodes import Node
 
+from publish.nodes import Reader, line_of
+from publish.quiz import headings, page_problem
 from publish.snippets import Fault
 
 FILE = "docs/_course/keys.yml"
 TYPES = ("string", "hash", "list", "set", "zset", "stream", "channel")
 NEEDED = ("pattern", "type", "ttl", "owner", "holds")
 KNOWN = (*NEEDED, "seconds", "never")
+PLACE = re.compile(r"\{\w+\}")  # what varies in a pattern
 
 
-def read(root: Path) -> list[dict[str, Any]]:
-    """Return the rows; none where there is no registry."""
-    file = root / FILE
-    return yaml.safe_load(file.read_text("utf-8")) or [] if file.exists() else []
+@dataclass(frozen=True)
+class Row:
+    """A pattern. Its TTL in words, and as the least and the most seconds; `never` where a key may live without one."""
+
+    pattern: str
+    type: str
+    ttl: str
+    owner: str
+    holds: str
+    seconds: tuple[int, int] | None
+    never: bool
+    line: int
+
+    def holds_key(self, key: str) -> bool:
+        """Return whether a key is of this pattern: `{name}` stands for anything but a colon, or for a hash tag."""
+        fixed = map(re.escape, PLACE.split(self.pattern))
+        return re.fullmatch(r"(?:[^:{}]+|\{[^{}]+\})".join(fixed), key) is not None
+
+    def allows(self, ttl: int) -> bool:
+        """Return whether a key of this pattern may have this TTL, as the command TTL answers it."""
+        return self.never if ttl == -1 else self.seconds is not None and self.seconds[0] <= ttl <= self.seconds[1]
 
 
-def expression(pattern: str) -> re.Pattern[str]:
-    """Return what matches the keys of a pattern: `{name}` stands for anything but a colon, or for a hash tag."""
-    parts = re.split(r"(\{\w+\})", pattern)
-    return re.compile("".join(r"(?:[^:{}]+|\{[^{}]+\})" if part.startswith("{") else re.escape(part) for part in parts))
+def read(root: Path) -> tuple[list[Row], list[Fault]]:
+    """Read the registry, and find what is wrong in it; no rows where there is none."""
+    reader = Reader(FILE)
+    rows: list[Row] = []
+    seen: dict[str, int] = {}
+    for node in reader.items(reader.compose(root), "the registry"):
+        one = row(reader, root, node)
+        if (shape := PLACE.sub("{}", one.pattern)) in seen:
+            reader.wrong(node, f"{one.pattern} stands at line {seen[shape]} already; one pattern, one type")
+        seen.setdefault(shape, one.line)
+        rows.append(one)
+    return rows, reader.faults
+
+
+def row(reader: Reader, root: Path, node: Node) -> Row:
+    """Read a row."""
+    found = reader.fields(node, "a row", NEEDED, KNOWN)
+    text = {name: reader.text(found.get(name), name) for name in NEEDED}
+    if text["type"] and text["type"] not in TYPES:
+        reader.wrong(found["type"], f"{text['type']} is no type; there is {', '.join(TYPES)}")
+    if text["owner"] and (problem := page_problem(root, text["owner"])):
+        reader.wrong(found["owner"], problem)
+    bounds = [reader.text(one, "seconds") for one in reader.items(found.get("seconds"), "seconds")]
+    seconds = (int(bounds[0]), int(bounds[1])) if len(bounds) == 2 and all(map(str.isdecimal, bounds)) else None
+    if "seconds" in found and (seconds is None or seconds[0] > seconds[1]):
+        reader.wrong(found["seconds"], "seconds is the least and the most of the TTL, as [54, 3960]")
+    never = reader.text(found.get("never"), "never")
+    if never not in ("", "true"):
+        reader.wrong(found["never"], f"never is true, or it is not there; it is no {never}")
+    if found and not never and "seconds" not in found and text["type"] != "channel":
+        reader.wrong(node, "a row needs seconds, or `never: true` where a key may live for ever")
+    return Row(**text, seconds=seconds, never=bool(never), line=line_of(node))
 
 
 def faults(root: Path) -> Iterator[Fault]:
-    """Find rows that lack something, that two types claim, or whose owner is no page."""
-    rows = read(root)
-    lines = [
-        number
-        for number, line in enumerate((root / FILE).read_text("utf-8").splitlines() if rows else [], 1)
-        if line.startswith("- ")
-    ]
-    seen: dict[str, int] = {}
-    for line, row in zip(lines, rows, strict=False):
-        if not isinstance(row, dict) or any(not isinstance(row.get(name), str) for name in NEEDED):
-            yield Fault(FILE, line, f"a row has {', '.join(NEEDED)}, each a text")
-            continue
-        if unknown := sorted(row.keys() - set(KNOWN)):
-            yield Fault(FILE, line, f"{row['pattern']} has {unknown[0]}; a row has {', '.join(KNOWN)}")
-        if row["type"] not in TYPES:
-            yield Fault(FILE, line, f"{row['pattern']}: {row['type']} is no type; there is {', '.join(TYPES)}")
-        if not (root / "docs" / row["owner"]).exists():
-            yield Fault(FILE, line, f"{row['pattern']}: its owner, docs/{row['owner']}, does not exist")
-        bounds = row.get("seconds", [0, 1])
-        if not isinstance(bounds, list) or len(bounds) != 2 or not all(isinstance(n, int) for n in bounds):
-            yield Fault(FILE, line, f"{row['pattern']}: seconds is the least and the most of its TTL, [54, 3960]")
-        if not row.get("never") and "seconds" not in row and row["type"] != "channel":
-            yield Fault(FILE, line, f"{row['pattern']} needs seconds, or `never: true` where it may live for ever")
-        shape = re.sub(r"\{\w+\}", "{}", row["pattern"])
-        if shape in seen:
-            yield Fault(FILE, line, f"{row['pattern']} stands at line {seen[shape]} already; one pattern, one type")
-        seen.setdefault(shape, line)
+    """Find what is wrong in the registry."""
+    yield from read(root)[1]
+
+
+def texts(root: Path) -> Iterator[tuple[int, str]]:
+    """Yield its Markdown with its lines, for the check that all Markdown of the course undergoes."""
+    yield from ((one.line, text) for one in read(root)[0] for text in (one.ttl, one.holds))
 
 
 def render(root: Path, _: str) -> str:
     """Return what the line `::: keys table` stands for."""
     lines = ["| Key | Type | TTL | Holds | Owner |", "| --- | --- | --- | --- | --- |"]
-    for row in read(root):
-        owner = f"[{title(root, row['owner'])}](/{row['owner']})"
-        lines.append(f"| `{row['pattern']}` | {row['type']} | {row['ttl']} | {row['holds']} | {owner} |")
+    for one in read(root)[0]:
+        page = root / "docs" / one.owner.partition("#")[0]
+        owner = f"[{headings(page.read_text('utf-8'))['']}](/{one.owner})"
+        lines.append(f"| `{one.pattern}` | {one.type} | {one.ttl} | {one.holds} | {owner} |")
     return "\n".join(lines)
-
-
-def title(root: Path, page: str) -> str:
-    """Return a page's own name."""
-    match = re.search(r"^# (.+)$", (root / "docs" / page).read_text("utf-8"), re.MULTILINE)
-    return match[1] if match else page

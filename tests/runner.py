@@ -102,7 +102,7 @@ class Watch:
     def __init__(self, url: str) -> None:
         self.client = redis.Redis.from_url(url, decode_responses=True, protocol=2)
         self.client.config_set("notify-keyspace-events", "KEA")
-        self.events = self.client.pubsub()
+        self.events = self.client.pubsub()  # type: ignore[no-untyped-call]
         self.events.psubscribe("__keyevent@*__:*")
         self.events.get_message(timeout=5)
 

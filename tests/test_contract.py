@@ -75,7 +75,7 @@ def test_languages_leave_the_same_keys(example: str) -> None:
             assert (low == high == -1) or (low > 0 and high / low < JITTER), f"{key}: TTL {low} s and {high} s"
 
 
-ROWS = [(registry.expression(row["pattern"]), row) for row in registry.read(ROOT)]
+REGISTRY, _ = registry.read(ROOT)
 SHOWN = {  # each shows what goes wrong with keys of another type, or with no TTL, and deletes them again
     "modeling/keys/wrong_type", "modeling/examples/sessions_naive", "modeling/structures/feed_naive",
 }  # fmt: skip
@@ -86,13 +86,12 @@ DEMO = re.compile(r"demo[ :_].*")  # keys that only show a command
 def test_every_key_that_it_writes_is_in_the_registry(path: str) -> None:
     run = ran(BY_PATH[path])
     for key, kind in sorted(run.written | {(key, entry.type) for key, entry in run.keys.items()}):
-        rows = [row for pattern, row in ROWS if pattern.fullmatch(key)]
-        assert DEMO.fullmatch(key) or len(rows) == 1, f"{key}: {registry.FILE} has {len(rows)} rows for it"
-        assert all(row["type"] == kind for row in rows), f"{key} is a {kind}"
-        ttl = run.keys[key].ttl if key in run.keys else None
-        for row in rows if ttl is not None else ():
-            low, high = row.get("seconds", [0, 0])
-            assert (ttl == -1 and row.get("never")) or low <= ttl <= high, f"{key} has a TTL of {ttl} s"
+        rows = [row for row in REGISTRY if row.holds_key(key)]
+        if not DEMO.fullmatch(key):
+            assert len(rows) == 1, f"{key}: {registry.FILE} has {len(rows)} rows for it"
+            assert kind == rows[0].type, f"{key} is a {kind}, and {registry.FILE}:{rows[0].line} says {rows[0].type}"
+            if key in run.keys:
+                assert rows[0].allows(run.keys[key].ttl), f"{key} has a TTL of {run.keys[key].ttl} s"
 
 
 @pytest.mark.parametrize("path", BY_PATH)

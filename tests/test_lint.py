@@ -28,7 +28,7 @@ def test_lint(name: str) -> None:
 
 def test_types(tmp_path: Path) -> None:
     """mypy tells two files of one name apart by their packages, and a folder with a hyphen is none: rename it first."""
-    for name in ("publish", "snippets", "tests"):
+    for name in ("publish", "snippets", "tests", "benchmarks"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "bin", "obj"))
     for name in ("bootstrap.py", "pyproject.toml"):
         shutil.copy2(ROOT / name, tmp_path)

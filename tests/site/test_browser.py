@@ -176,7 +176,8 @@ def test_whole_file_is_copied_and_downloaded_as_the_contract_tests_ran_it(page: 
                     block.get_by_role("link", name="Download").click()
                 assert download.value.suggested_filename == snippet.file
                 assert download.value.path().read_bytes() == snippet.whole.encode()
-    assert files == set(SNIPPETS) if paths == TABBED else files
+    programs = {path for path, snippet in SNIPPETS.items() if snippet.language.owed}  # a transcript is no file to run
+    assert files == programs if paths == TABBED else files
 
 
 def test_copy_whole_file_says_so_and_can_be_pressed_twice(page: Open) -> None:
@@ -323,7 +324,7 @@ def search(page: Page, words: str) -> None:
 
 def test_search_finds_and_opens_a_page(page: Open, home: str) -> None:
     tab = page("index.html", home)
-    search(tab, "fail open")
+    search(tab, "when redis is down")
     tab.keyboard.press("Enter")
     tab.wait_for_url("**/patterns/cache-aside.html?h=*")
     expect(tab.get_by_role("heading", name="When Redis is down")).to_be_in_viewport()
@@ -366,7 +367,7 @@ def tab_to(page: Page, selector: str) -> None:
 
 
 def test_everything_works_by_keyboard_with_visible_focus(page: Open, http: str) -> None:
-    (path, *_) = sorted({*TABBED} & {*PROVED} & {*ASKING})
+    path = next(path for path in TABBED if path in PROVED and path in ASKING and "(no " not in COURSE[path])
     tab = page(path)
     press = tab.keyboard.press
 

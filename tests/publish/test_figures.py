@@ -1,0 +1,79 @@
+"""The benchmark's figures on a page: in a sentence, in the table, and what is refused."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.rows import ROWS
+from publish import figures
+from publish.check import check
+from publish.expand import Press
+from tests.publish.conftest import Write
+
+RESULTS: dict[str, Any] = {
+    "about": {"date": "2026-01-02", "machine": "A machine", "versions": {"Redis": "8", "Python": "3"}},
+    "rows": {
+        "set": {
+            "title": "SET", "workload": "a thousand", "metric": "× faster", "published": "4.7",
+            "variants": {
+                "MSET": {"figure": 71.263, "least": 60.1, "most": 87.195, "samples": 15},
+                "pipeline of 10": {"figure": 5.967, "least": 5.2, "most": 7.19, "samples": 15},
+            },
+        }
+    },
+}  # fmt: skip
+PAGE = "# Page\n\nIt is {bench set/MSET} times as fast.\n\n```\n{bench set/MSET}\n```\n"
+TEXT = json.dumps(RESULTS, indent=2)
+
+# name: (the results, the page, the words of the fault)
+BAD: dict[str, tuple[str, str, str]] = {
+    "unknown row": (TEXT, "# P\n\n{bench get/MSET}\n", "docs/page.md:3: no benchmark is called get/MSET; there is set"),
+    "unknown variant": (TEXT, "# P\n\nx {bench set/GET}\n", "docs/page.md:3: no benchmark is called set/GET; set has MSET, pipeline of 10"),
+    "nothing measured": ("", "# P\n\n{bench set/MSET}\n", "docs/page.md:3: no benchmark is called set/MSET; there is none"),
+    "broken JSON": (TEXT.replace('"samples": 15', '"samples"', 1), "# P\n", f"{figures.RESULTS}:22: is not valid JSON"),
+    "missing spread": (TEXT.replace('"least"', '"fewest"', 1), "# P\n", f"{figures.RESULTS}:1: is not what the benchmark writes (KeyError('least'))"),
+    "missing machine": (TEXT.replace('"machine"', '"computer"'), "# P\n", f"{figures.RESULTS}:1: is not what the benchmark writes (KeyError('machine'))"),
+    "rows that are a list": ('{"about": {}, "rows": []}', "# P\n", f"{figures.RESULTS}:1: is not what the benchmark writes"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_figure_is_refused_with_its_line(name: str, write: Write) -> None:
+    results, page, said = BAD[name]
+    root = write({"docs/page.md": page, **({figures.RESULTS: results} if results else {})})
+    assert said in "\n".join(map(str, check(root)))
+
+
+def test_figure_stands_in_the_sentence_at_three_digits(write: Write) -> None:
+    root = write({"docs/page.md": PAGE, figures.RESULTS: TEXT})
+    assert "It is 71.3 times as fast." in Press(root).expand(PAGE)
+
+
+def test_figure_is_read_anew_for_every_page(write: Write) -> None:
+    root = write({"docs/page.md": PAGE, figures.RESULTS: TEXT})
+    press = Press(root)
+    press.expand(PAGE)
+    write({figures.RESULTS: TEXT.replace("71.263", "60")})
+    assert "It is 60 times as fast." in press.expand(PAGE)
+
+
+def test_table_has_every_variant_then_the_machine(write: Write) -> None:
+    root = write({figures.RESULTS: TEXT})
+    assert figures.render(root, "table").splitlines()[2:] == [
+        "| **SET**: a thousand | MSET | **71.3** × faster | 60.1 to 87.2, 15 | 4.7 |",
+        "|  | pipeline of 10 | **5.97** × faster | 5.2 to 7.19, 15 |  |",
+        "",
+        "*Measured on 2026-01-02: A machine; Redis 8, Python 3.*",
+    ]
+
+
+def test_nothing_measured_is_said(tmp_path: Path) -> None:
+    assert "make bench" in figures.render(tmp_path, "table")
+
+
+def test_stored_results_are_of_the_rows_that_there_are() -> None:
+    rows = figures.read(Path(__file__).resolve().parent.parent.parent)[0]["rows"]
+    told = {name: (row["title"], row["workload"], row["metric"], row["published"]) for name, row in rows.items()}
+    assert told == {row.id: (row.title, row.workload, row.metric, row.published) for row in ROWS}

@@ -1,0 +1,75 @@
+"""The key registry: every fault that it can have, what it matches, what it allows, and what it becomes."""
+
+from pathlib import Path
+
+import pytest
+
+from publish import registry
+from publish.check import check
+from tests.publish.conftest import Write
+
+DATA = """\
+- { pattern: "user:{id}", type: hash, ttl: none, never: true, owner: keys.md, holds: a user }
+- { pattern: "cache:user:{id}", type: string, ttl: 1 h, seconds: [60, 3600], owner: "keys.md#why", holds: "JSON, or `missing`" }
+"""
+SOUND = {registry.FILE: DATA, "docs/keys.md": "# Keys\n\n## Why\n\n::: keys table\n"}
+
+# name: (what is replaced in the data, by what, the line and the words of the fault)
+BAD: dict[str, tuple[str, str, str]] = {
+    "missing type": ("type: hash, ", "", "1: a row lacks type"),
+    "empty ttl": ("ttl: 1 h", "ttl:", "2: ttl is empty"),
+    "unknown type": ("type: hash", "type: table", "1: table is no type; there is string, hash"),
+    "unknown field": ("never: true", "never: true, ever: true", "1: a row has a field ever"),
+    "field twice": ("never: true", "never: true, never: true", "1: a row has never twice"),
+    "never that is no truth": ("never: true", "never: perhaps", "1: never is true, or it is not there; it is no perhaps"),
+    "no bounds": ("seconds: [60, 3600], ", "", "2: a row needs seconds, or `never: true`"),
+    "one bound": ("[60, 3600]", "[60]", "2: seconds is the least and the most"),
+    "bounds the wrong way round": ("[60, 3600]", "[3600, 60]", "2: seconds is the least and the most"),
+    "bounds that are no numbers": ("[60, 3600]", "[1 min, 1 h]", "2: seconds is the least and the most"),
+    "bounds that are no list": ("[60, 3600]", "60", "2: seconds is no list"),
+    "owner that does not exist": ("owner: keys.md,", "owner: gone.md,", "1: docs/gone.md does not exist"),
+    "owner's anchor that does not exist": ("#why", "#how", "2: docs/keys.md has no heading with the anchor how"),
+    "pattern twice": ("cache:user:{id}", "user:{number}", "2: user:{number} stands at line 1 already"),
+    "row that is only text": ("- { pattern", "- user\n- { pattern", "1: a row has no fields"),
+    "no list": (DATA, "user: hash\n", "1: the registry is no list"),
+    "empty": (DATA, "# nothing\n", "1: is empty"),
+    "broken YAML": ("holds: a user }", "holds: a user", "2: is not valid YAML"),
+    "unknown proof": ("a user }", '"[a user](proof:it_is)" }', "1: no test is called it_is"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_registry_is_refused_with_its_line(name: str, write: Write) -> None:
+    old, new, said = BAD[name]
+    assert old in DATA
+    root = write({**SOUND, registry.FILE: DATA.replace(old, new, 1)})
+    assert f"{registry.FILE}:{said}" in "\n".join(map(str, check(root)))
+
+
+def test_sound_registry_is_a_table(write: Write) -> None:
+    root = write(SOUND)
+    assert [str(fault) for fault in check(root)] == []
+    assert registry.render(root, "table").splitlines()[2:] == [
+        "| `user:{id}` | hash | none | a user | [Keys](/keys.md) |",
+        "| `cache:user:{id}` | string | 1 h | JSON, or `missing` | [Keys](/keys.md#why) |",
+    ]
+
+
+def test_course_without_a_registry_is_sound(tmp_path: Path) -> None:
+    assert registry.read(tmp_path) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("key", "fits"),
+    [("user:1", 1), ("user:{1}", 1), ("cache:user:x-1", 1), ("user:", 0), ("user:1:activity", 0), ("my:user:1", 0), ("user:1}", 0)],
+)  # fmt: skip
+def test_place_in_a_pattern_is_anything_but_a_colon(key: str, fits: int, write: Write) -> None:
+    rows, _ = registry.read(write(SOUND))
+    assert sum(row.holds_key(key) for row in rows) == fits
+
+
+def test_ttl_lies_within_its_bounds_or_may_be_none(write: Write) -> None:
+    never, bounded = registry.read(write(SOUND))[0]
+    assert never.allows(-1)
+    assert not never.allows(60), "its row names no bounds"
+    assert [ttl for ttl in (-1, 59, 60, 3600, 3601) if bounded.allows(ttl)] == [60, 3600]
