@@ -14,8 +14,13 @@ PLAN, _ = lesson.load(ROOT)
 DOORS = {
     "Learn": [
         "patterns/cache-aside",
+        "modeling/keys",
+        "ttl/choosing",
+        "performance/connections",
+        "anti-patterns",
         "decision-tree",
         "reference/patterns",
+        "checklist",
         "quiz/index",
         "exercises/index",
         "handout/index",
