@@ -12,20 +12,21 @@ from typing import Any
 
 import redis
 
-from benchmarks.rows import ROWS, Samples, rms
+from benchmarks.rows import ROWS, Row, Samples
 from tests.servers import Server
 
+IDLE = 0.7  # the load of one minute up to which a machine is idle enough to measure
 RESULTS = Path(__file__).with_name("results.json")
 
 
-def summary(row_id: str, samples: Samples) -> dict[str, dict[str, float]]:
-    """Return the figure of each variant with the least and the most seen; for errors, their root mean square."""
-    middle = rms if row_id == "hyperloglog" else statistics.median
-    return {
-        name: {"figure": round(middle(values), 3), "least": round(min(values), 3), "most": round(max(values), 3),
-               "samples": len(values)}
-        for name, values in samples.items()
-    }  # fmt: skip
+def summary(row: Row, samples: Samples) -> dict[str, dict[str, float]]:
+    """Return the figure of each variant, and between which its samples lie: all, and the middle half."""
+    found = {}
+    for name, values in samples.items():
+        low, _, high = statistics.quantiles(values, n=4)
+        figures = {"figure": row.middle(values), "least": min(values), "low": low, "high": high, "most": max(values)}
+        found[name] = {**{of: round(value, 3) for of, value in figures.items()}, "samples": len(values)}
+    return found
 
 
 def processor() -> str:
@@ -38,13 +39,16 @@ def processor() -> str:
 
 def main() -> None:
     """Measure, print, write."""
+    load = os.getloadavg()[0]
+    if load > IDLE:
+        sys.exit(f"This machine is busy (load {load:.1f}): what is measured now would say little. Try again when idle.")
     rows: dict[str, Any] = {}
     for row in ROWS:
         server = Server()
         try:
             with redis.Redis.from_url(server.url) as client:
                 version = str(client.info("server")["redis_version"])
-            variants = summary(row.id, row.measure(server.url))
+            variants = summary(row, row.measure(server.url))
         finally:
             server.stop()
         said = {name: getattr(row, name) for name in ("title", "workload", "metric", "published")}
@@ -54,6 +58,7 @@ def main() -> None:
     about = {
         "date": datetime.date.today().isoformat(),
         "machine": f"{processor()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}",
+        "load": round(load, 2),
         "versions": {"Redis": version, "redis-py": metadata.version("redis"), "Python": platform.python_version()},
     }
     RESULTS.write_text(json.dumps({"about": about, "rows": rows}, indent=2, ensure_ascii=False) + "\n", "utf-8")

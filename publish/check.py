@@ -12,7 +12,7 @@ from publish import blocks, deck, diagrams, figures, ledger, lesson, library, ma
 from publish.expand import CLAIM, Press
 from publish.includes import INCLUDE, parse
 from publish.includes import PARTS as GENERATED
-from publish.languages import LANGUAGES, OWED
+from publish.languages import LANGUAGES, PROGRAMMING
 from publish.proofs import NOT_RUN
 from publish.snippets import MARK, RESERVED, Fault, read_text
 
@@ -180,8 +180,8 @@ def check_include(press: Press, path: str, number: int, line: str, shown: set[tu
         if section not in snippet.sections:
             known = ", ".join(snippet.sections)
             yield Fault(path, number, f"{snippet.path} has no section {section}; it has {known}")
-    owed = OWED if any(snippet.language.owed for snippet in languages.values()) else []
-    absent = [language for language in owed if language.extension not in languages]
+    alone = any(snippet.language.transcript for snippet in languages.values())
+    absent = [language for language in PROGRAMMING if not alone and language.extension not in languages]
     for label in include.reasons.keys() - {language.label for language in absent}:
         yield Fault(path, number, f"gives a reason for the lack of {label}, which is there or is no language of ours")
     for language in absent:

@@ -9,9 +9,9 @@ from jinja2 import Environment, FileSystemLoader
 from mkdocs.config.defaults import MkDocsConfig
 
 from publish import lesson, render, snippets
-from publish.expand import LINE_ANCHOR, Press, fenced
+from publish.expand import LINE_ANCHOR, Press
 from publish.includes import INCLUDE, Include, parse
-from publish.languages import OWED
+from publish.languages import PROGRAMMING
 from publish.lesson import Lesson, Slide
 from publish.snippets import RESERVED, Fault, Library, Section, Snippet
 
@@ -115,7 +115,7 @@ def deck(plan: Lesson, stage: "Stage", site: MkDocsConfig) -> str:
         }
         for slide in plan.slides
     ]
-    labels = [language.label for language in OWED]
+    labels = [language.label for language in PROGRAMMING]
     return template.render(site=site, slides=slides, languages=labels, canvas=CANVAS)
 
 
@@ -177,14 +177,12 @@ class Stage(Press):
     def tabs(self, include: Include) -> str:
         """Return a block for each language, the reason where one is missing; no files to copy."""
         first = not any(self.steps)
-        blocks = []
-        transcript = all(not snippet.language.owed for snippet in self.library.examples[include.example].values())
-        for snippet in self.library.examples[include.example].values():
+        blocks, found = [], self.library.examples[include.example].values()
+        for snippet in found:
             section = snippet.sections[include.section]
             self.steps.append(self.slide.steps.get(snippet.language.label, []) if first else [])
-            code = fenced_plain(snippet.language.lexer, section.code)
-            blocks.append((snippet.language.label, f"{code}\n\n{self.provenance(snippet, section)}"))
-        if transcript:  # the same for every language
+            blocks.append((snippet.language.label, self.block(snippet, section)))
+        if any(snippet.language.transcript for snippet in found):
             return self.printed(blocks[0][1])
         blocks += [(label, f"Not shown in {label}: {reason}.") for label, reason in include.reasons.items()]
         return "\n\n".join(
@@ -200,8 +198,12 @@ class Stage(Press):
 
     def printed(self, block: str) -> str:
         """Return a block that stands beside the code of every language."""
-        size = min(self.size(language.label) for language in OWED)
+        size = min(self.size(language.label) for language in PROGRAMMING)
         return f'<div class="printed" style="--code: {size}px" markdown>\n\n{block}\n\n</div>'
+
+    def block(self, snippet: Snippet, section: Section) -> str:
+        """Return the code without a title: the line below it names the file."""
+        return re.sub(r' title="[^"]*"', "", super().block(snippet, section), count=1)
 
     def provenance(self, snippet: Snippet, section: Section) -> str:
         """Return the line below a block: the file and what ran it. The page has the rest."""
@@ -226,13 +228,8 @@ class Stage(Press):
         if include.section == RESERVED:
             return self.library.outputs[include.example]
         languages = self.library.examples[include.example].values()
-        of_label = (one for one in languages if one.language.label == label or not one.language.owed)
+        of_label = (one for one in languages if one.language.label == label or one.language.transcript)
         return next((snippet.sections[include.section].code for snippet in of_label), "")
-
-
-def fenced_plain(lexer: str, code: str) -> str:
-    """Return a code block without a title: the line below it names the file."""
-    return re.sub(r' title="[^"]*"', "", fenced(lexer, "", code), count=1)
 
 
 def in_lines(code: str, steps: list[str]) -> str:

@@ -70,22 +70,19 @@ class Press:
             return f"\n{textwrap.indent(block, line.indent)}\n"
 
         def prose(text: str) -> str:
+            text = figures.fill(self.root, text)
             text = CLAIM.sub(lambda match: self.claim(match, next(claims)), text)
             return INCLUDE.sub(include, text)  # last, for code may look like a claim
 
-        filled = figures.fill(self.root, markdown)
-        parts = [part.text if part.fenced else prose(part.text) for part in blocks.split(filled)]
+        parts = [part.text if part.fenced else prose(part.text) for part in blocks.split(markdown)]
         return diagrams.inline("\n".join(parts))
 
     def tabs(self, include: Include) -> str:
-        """Return one tab for each language: the code, where it stands, what ran it, how to run and keep it."""
-        tabs = []
-        for snippet in self.library.examples[include.example].values():
-            section = snippet.sections[include.section]
-            fence = fenced(snippet.language.lexer, snippet.path, section.code)
-            tabs.append((snippet.language.label, f"{fence}\n\n{self.provenance(snippet, section)}"))
-            if not snippet.language.owed:
-                return tabs[0][1]
+        """Return one tab for each language: its code, what ran it, how to keep it. A transcript stands alone."""
+        found = self.library.examples[include.example].values()
+        tabs = [(snippet.language.label, self.block(snippet, snippet.sections[include.section])) for snippet in found]
+        if any(snippet.language.transcript for snippet in found):
+            return tabs[0][1]
         tabs += [(label, f"Not shown in {label}: {reason}.") for label, reason in include.reasons.items()]
         tabs.sort(key=lambda tab: ORDER.index(tab[0]))  # a missing language keeps its place
         marks = ["===!", *["==="] * len(tabs)]  # the first begins a set of its own, whatever stands before it
@@ -94,6 +91,11 @@ class Press:
             for mark, (label, body) in zip(marks, tabs, strict=False)
         ]
         return "\n\n".join(f"{head}\n\n{body}" for head, body in blocks)
+
+    def block(self, snippet: Snippet, section: Section) -> str:
+        """Return the code of a section, and the line below it."""
+        fence = fenced(snippet.language.lexer, snippet.path, section.code)
+        return f"{fence}\n\n{self.provenance(snippet, section)}"
 
     def provenance(self, snippet: Snippet, section: Section) -> str:
         """Return the line below a block: the badge, the lines, the links, the commands that run it."""

@@ -23,14 +23,15 @@ def read(root: Path) -> tuple[dict[str, Any], list[Fault]]:
         table(results)  # all that a page may ask for
     except json.JSONDecodeError as error:
         return nothing, [Fault(RESULTS, error.lineno, f"is not valid JSON: {error.msg}; run `make bench`")]
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         return nothing, [Fault(RESULTS, 1, f"is not what the benchmark writes ({error!r}); run `make bench`")]
     return results, []
 
 
 def short(figure: float) -> str:
-    """Return a figure at three significant digits: what a ratio of two timings is worth."""
-    return f"{figure:.3g}"
+    """Return a figure at two significant digits: more would be noise in a ratio of two timings."""
+    rounded = float(f"{figure:.2g}")
+    return f"{rounded:.0f}" if rounded >= 10 else f"{rounded}"
 
 
 def fill(root: Path, text: str) -> str:
@@ -48,9 +49,13 @@ def fill(root: Path, text: str) -> str:
 
 def unknown(root: Path, path: str, text: str) -> Iterator[Fault]:
     """Find figures that no benchmark has measured."""
-    rows = read(root)[0]["rows"] if "{bench " in text else {}
+    rows = read(root)[0]["rows"] if "{bench" in text else {}
     for number, line in enumerate(text.split("\n"), 1):
-        for match in FIGURE.finditer(line):
+        for marked in re.findall(r"\{bench\b[^{}]*\}?", line):
+            match = FIGURE.fullmatch(marked)
+            if not match:
+                yield Fault(path, number, f"{marked} is no figure; write {{bench ROW/VARIANT}}")
+                continue
             known = list(rows.get(match["row"], {}).get("variants", {}))
             if match["variant"] not in known:
                 there = f"{match['row']} has {', '.join(known)}" if known else f"there is {', '.join(rows) or 'none'}"
@@ -70,13 +75,15 @@ def render(root: Path, _: str) -> str:
 
 def table(results: dict[str, Any]) -> str:
     """Return every row, then where and when it was measured."""
-    lines = ["| Measured | Variant | Figure | Least to most, samples | Published |", "| --- | --- | --- | --- | --- |"]
+    lines = ["| Measured | Variant | Figure | Middle half; all | Published |", "| --- | --- | --- | --- | --- |"]
     for row in results["rows"].values():
         first, last = f"**{row['title']}**: {row['workload']}", row["published"]
         for name, found in row["variants"].items():
-            spread = f"{short(found['least'])} to {short(found['most'])}, {found['samples']}"
+            low, high, least, most = (short(found[name]) for name in ("low", "high", "least", "most"))
+            spread = f"{low} to {high}; {found['samples']} samples, {least} to {most}"
             lines.append(f"| {first} | {name} | **{short(found['figure'])}** {row['metric']} | {spread} | {last} |")
             first = last = ""  # both are for the whole row
     about = results["about"]
     versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
-    return "\n".join([*lines, "", f"*Measured on {about['date']}: {about['machine']}; {versions}.*"])
+    where = f"{about['machine']}, at a load of {about['load']}; {versions}"
+    return "\n".join([*lines, "", f"*Measured on {about['date']}: {where}.*"])

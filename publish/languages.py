@@ -18,7 +18,7 @@ class Language:
     run: str  # the line a reader types next
     test_file: str  # its tests, at the same path below tests/
     test_name: str  # pattern that finds the tests' names in them
-    owed: bool = True  # each example owes it, in a tab; a transcript stands alone and is the same for everyone
+    transcript: bool = False  # of commands: it stands alone, without tabs, and is the same for everyone
 
     def commands(self, file: str, text: str) -> list[str]:
         """Return the one or two lines that install and run the snippet `file`, whose text is `text`."""
@@ -84,9 +84,9 @@ LANGUAGES = {
             run="redis-cli",
             test_file="test_{stem}.py",
             test_name=r"^(?:async )?def test_(\w+)\(",
-            owed=False,
+            transcript=True,
         ),
     )
 }
-OWED = [language for language in LANGUAGES.values() if language.owed]
+PROGRAMMING = [language for language in LANGUAGES.values() if not language.transcript]  # each example owes these
 OUTPUT = ".out"  # what the program prints, whatever the language

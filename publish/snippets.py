@@ -170,7 +170,7 @@ def read(root: Path) -> Library:
             library.faults.append(Fault(f"snippets/{example}{OUTPUT}", 1, "has no program beside it that prints it"))
     order = list(LANGUAGES)
     for languages in library.examples.values():
-        transcripts = [snippet for snippet in languages.values() if not snippet.language.owed]
+        transcripts = [snippet for snippet in languages.values() if snippet.language.transcript]
         if transcripts and len(languages) > 1:
             library.faults.append(Fault(transcripts[0].path, 1, "is a transcript, which stands alone; rename it"))
     for example, languages in library.examples.items():

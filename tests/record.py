@@ -23,7 +23,7 @@ SUBJECT = pytest.StashKey[tuple[str, str]]()  # on a test: the file that it spea
 def clients(snippet: Snippet) -> dict[str, str]:
     """Return the Redis client of a snippet and its version, from where the language itself states it."""
     extension = snippet.language.extension
-    if not snippet.language.owed:
+    if snippet.language.transcript:
         return {}  # a transcript speaks to the server itself
     if extension == ".py":
         return {"redis-py": metadata.version("redis")}

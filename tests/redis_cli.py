@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 from urllib.parse import urlsplit
 
-PROMPT = "> "
+PROMPT = ">"
 ANY_ORDER = re.compile(r"\s+# any order$")
 VARIES = re.compile(r"\s+# varies: \S.*$")
 NUMBER = re.compile(r"^\s*\d+\) ")  # of an element of a reply
@@ -49,28 +49,47 @@ def numbered(elements: list[list[str]]) -> Iterator[str]:
         yield from (f"{'':{width}}  {line}" for line in lines[1:])
 
 
-def replay(text: str, url: str) -> str:
-    """Return the transcript as this Redis answers it today, marks and comments kept."""
+def replay(text: str, url: str, path: str = "transcript") -> str:
+    """Return the transcript as this Redis answers it today, marks and comments kept.
+
+    Raises RuntimeError with `path` and line for what is no command, and no reply to one.
+    """
     address = urlsplit(url)
     said: list[str] = []
     with socket.create_connection((address.hostname or "127.0.0.1", address.port or 6379), timeout=10) as connection:
         stream = connection.makefile("rb")
-        for command, expected in exchanges(text):
+        for number, command, expected in exchanges(text):
             said.append(command)
             if command.startswith(PROMPT):
-                words = shlex.split(ANY_ORDER.sub("", command).removeprefix(PROMPT))
+                try:
+                    words = arguments(ANY_ORDER.sub("", command).removeprefix(PROMPT))
+                except ValueError as error:
+                    raise RuntimeError(f"{path}:{number}: {error}") from None
                 parts = [f"${len(word.encode())}\r\n{word}\r\n" for word in words]
                 connection.sendall(f"*{len(words)}\r\n{''.join(parts)}".encode())
                 said += settle(reply(stream), expected, bool(ANY_ORDER.search(command)))
+            elif expected:
+                raise RuntimeError(f"{path}:{number + 1}: is a reply to no command; begin a command with `> `")
     return "\n".join(said) + "\n"
 
 
-def exchanges(text: str) -> Iterator[tuple[str, list[str]]]:
-    """Yield each command with the reply that the transcript expects; comments and blank lines by themselves."""
-    lines = text.splitlines()
+def arguments(command: str) -> list[str]:
+    """Take a command apart. Raises ValueError for what the shell's rules and redis-cli's read differently."""
+    if re.search(r'\\[^"\\]', command):
+        raise ValueError('after a backslash only " and \\ mean the same to redis-cli and to this replay')
+    words = shlex.split(command)  # raises ValueError for a quotation without an end
+    if not words:
+        raise ValueError("there is no command behind the prompt")
+    return words
+
+
+def exchanges(text: str) -> Iterator[tuple[int, str, list[str]]]:
+    """Yield each command with its line and the reply that it expects; comments and blank lines likewise."""
+    lines = ["", *text.splitlines()]  # what stands before the first command belongs to a line 0 that is blank
     starts = [i for i, line in enumerate(lines) if line.startswith((PROMPT, "#")) or not line.strip()]
     for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
-        yield lines[start], lines[start + 1 : end]
+        if start or end > 1:
+            yield start, lines[start], lines[start + 1 : end]
 
 
 def settle(found: list[str], expected: list[str], any_order: bool) -> list[str]:

@@ -63,10 +63,10 @@ def run_alone(snippet: Snippet) -> Ran:
         cluster = shared_cluster()
         cluster.flush()
         shards, environment["REDIS_CLUSTER_URL"] = [server, *cluster.shards], cluster.url
-    watch = Watch(server.url)
     try:
-        if not snippet.language.owed:
-            return Ran(redis_cli.replay(snippet.text, server.url), keys(server.url), watch.written())
+        watches = [Watch(shard.url) for shard in shards]
+        if snippet.language.transcript:
+            return Ran(redis_cli.replay(snippet.text, server.url, snippet.path), keys(server.url), written(watches))
         with tempfile.TemporaryDirectory(prefix="reader ") as folder:
             Path(folder, snippet.file).write_text(snippet.whole, "utf-8")
             # What the install line brings lies ready in this repository, so that the tests work offline.
@@ -78,7 +78,7 @@ def run_alone(snippet: Snippet) -> Ran:
                 f"{snippet.path} left with exit code {result.returncode}:\n{result.stderr or result.stdout}"
             )
         left = {name: key for shard in shards for name, key in keys(shard.url).items()}
-        return Ran(result.stdout, left, watch.written())
+        return Ran(result.stdout, left, written(watches))
     except TimeoutError as error:
         raise TimeoutError(f"{snippet.path}: {error}") from None
     finally:
@@ -101,7 +101,7 @@ class Watch:
 
     def __init__(self, url: str) -> None:
         self.client = redis.Redis.from_url(url, decode_responses=True, protocol=2)
-        self.client.config_set("notify-keyspace-events", "KEA")
+        self.client.config_set("notify-keyspace-events", "EA")
         self.events = self.client.pubsub()  # type: ignore[no-untyped-call]
         self.events.psubscribe("__keyevent@*__:*")
         self.events.get_message(timeout=5)
@@ -109,12 +109,19 @@ class Watch:
     def written(self) -> frozenset[tuple[str, str]]:
         """Return the keys so far, each with the type that the write gave it."""
         self.client.publish("__keyevent@0__:end", "")
-        found = set()
-        while (message := self.events.get_message(timeout=5)) and not message["channel"].endswith(":end"):
+        found: set[tuple[str, str]] = set()
+        while message := self.events.get_message(timeout=5):
             event = message["channel"].partition(":")[2]
+            if event == "end":
+                self.client.close()
+                return frozenset(found)
             found |= {(message["data"], kind) for kind, names in EVENTS.items() if re.fullmatch(names, event)}
-        self.client.close()
-        return frozenset(found)
+        raise RuntimeError("the events of the keys have no end: some were lost")
+
+
+def written(watches: list[Watch]) -> frozenset[tuple[str, str]]:
+    """Return the keys that were written to any of the servers."""
+    return frozenset(pair for watch in watches for pair in watch.written())
 
 
 READERS: dict[str, Callable[[Any, str], Any]] = {
@@ -148,7 +155,7 @@ def store_outputs() -> None:
             output = run_snippet(snippet).output
         except (RuntimeError, TimeoutError) as error:
             sys.exit(str(error))
-        if not snippet.language.owed:
+        if snippet.language.transcript:
             if output != snippet.text:
                 (ROOT / snippet.path).write_text(output, "utf-8")
                 print(f"{snippet.path}: replies stored")

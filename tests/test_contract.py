@@ -22,7 +22,7 @@ WIDTH = 84  # columns of a shown section
 JITTER = 1.25  # two TTLs drawn from ±10 % of one value differ by less than 1.1 / 0.9 = 1.23
 
 BY_PATH = {snippet.path: snippet for snippet in LIBRARY.snippets}
-PROGRAMS_BY_PATH = {path: snippet for path, snippet in BY_PATH.items() if snippet.language.owed}
+PROGRAMS_BY_PATH = {path: snippet for path, snippet in BY_PATH.items() if not snippet.language.transcript}
 
 
 POOL = ThreadPoolExecutor(max_workers=2)  # programs run two at a time: each has a Redis of its own

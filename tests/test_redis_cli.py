@@ -27,6 +27,23 @@ OK
 """
 
 
+@pytest.mark.parametrize(
+    ("transcript", "line", "said"),
+    [
+        ("# a\n\n> SET a \"b\n", 3, "No closing quotation"),
+        ("> \n", 1, "there is no command"),
+        (">\n", 1, "there is no command"),
+        ('> SET a "b\\n"\n', 1, "after a backslash"),
+        ("OK\n> PING\n", 1, "is a reply to no command"),
+        ("> PING\nPONG\n\nOK\n", 4, "is a reply to no command"),
+        ("> PING\nPONG\n# next\nOK\n", 4, "is a reply to no command"),
+    ],
+)  # fmt: skip
+def test_what_is_no_command_and_no_reply_is_refused(transcript: str, line: int, said: str, redis_url: str) -> None:
+    with pytest.raises(RuntimeError, match=f"^a.redis:{line}: {said}"):
+        redis_cli.replay(transcript, redis_url, "a.redis")
+
+
 def test_a_transcript_that_is_right_comes_back_as_it_is(redis_url: str) -> None:
     assert redis_cli.replay(TRANSCRIPT, redis_url) == TRANSCRIPT
 

@@ -7,19 +7,19 @@ from typing import Any
 import pytest
 
 from benchmarks.rows import ROWS
-from publish import figures
+from publish import figures, quiz
 from publish.check import check
 from publish.expand import Press
 from tests.publish.conftest import Write
 
 RESULTS: dict[str, Any] = {
-    "about": {"date": "2026-01-02", "machine": "A machine", "versions": {"Redis": "8", "Python": "3"}},
+    "about": {"date": "2026-01-02", "machine": "A machine", "load": 0.1, "versions": {"Redis": "8", "Python": "3"}},
     "rows": {
         "set": {
             "title": "SET", "workload": "a thousand", "metric": "× faster", "published": "4.7",
             "variants": {
-                "MSET": {"figure": 71.263, "least": 60.1, "most": 87.195, "samples": 15},
-                "pipeline of 10": {"figure": 5.967, "least": 5.2, "most": 7.19, "samples": 15},
+                "MSET": {"figure": 71.263, "least": 60.1, "low": 70, "high": 72, "most": 87.195, "samples": 15},
+                "pipeline of 10": {"figure": 5.967, "least": 0.24, "low": 5.96, "high": 6, "most": 99.6, "samples": 15},
             },
         }
     },
@@ -32,9 +32,14 @@ BAD: dict[str, tuple[str, str, str]] = {
     "unknown row": (TEXT, "# P\n\n{bench get/MSET}\n", "docs/page.md:3: no benchmark is called get/MSET; there is set"),
     "unknown variant": (TEXT, "# P\n\nx {bench set/GET}\n", "docs/page.md:3: no benchmark is called set/GET; set has MSET, pipeline of 10"),
     "nothing measured": ("", "# P\n\n{bench set/MSET}\n", "docs/page.md:3: no benchmark is called set/MSET; there is none"),
-    "broken JSON": (TEXT.replace('"samples": 15', '"samples"', 1), "# P\n", f"{figures.RESULTS}:22: is not valid JSON"),
+    "broken JSON": (TEXT.replace('"samples": 15', '"samples"', 1), "# P\n", f"{figures.RESULTS}:25: is not valid JSON"),
     "missing spread": (TEXT.replace('"least"', '"fewest"', 1), "# P\n", f"{figures.RESULTS}:1: is not what the benchmark writes (KeyError('least'))"),
     "missing machine": (TEXT.replace('"machine"', '"computer"'), "# P\n", f"{figures.RESULTS}:1: is not what the benchmark writes (KeyError('machine'))"),
+    "figure that is a text": (TEXT.replace("71.263", '"much"'), "# P\n", f"{figures.RESULTS}:1: is not what the benchmark writes (ValueError"),
+    "no slash": (TEXT, "# P\n\n{bench set MSET}\n", "docs/page.md:3: {bench set MSET} is no figure; write {bench ROW/VARIANT}"),
+    "no variant": (TEXT, "# P\n\n{bench set}\n", "docs/page.md:3: {bench set} is no figure"),
+    "no end": (TEXT, "# P\n\nIt is {bench set/MSET times.\n", "docs/page.md:3: {bench set/MSET times. is no figure"),
+    "colon": (TEXT, "# P\n\n{bench:set/MSET}\n", "docs/page.md:3: {bench:set/MSET} is no figure"),
     "rows that are a list": ('{"about": {}, "rows": []}', "# P\n", f"{figures.RESULTS}:1: is not what the benchmark writes"),
 }  # fmt: skip
 
@@ -46,9 +51,32 @@ def test_bad_figure_is_refused_with_its_line(name: str, write: Write) -> None:
     assert said in "\n".join(map(str, check(root)))
 
 
-def test_figure_stands_in_the_sentence_at_three_digits(write: Write) -> None:
+def test_figure_stands_in_the_sentence_at_two_digits(write: Write) -> None:
     root = write({"docs/page.md": PAGE, figures.RESULTS: TEXT})
-    assert "It is 71.3 times as fast." in Press(root).expand(PAGE)
+    assert Press(root).expand(PAGE).splitlines()[2] == "It is 71 times as fast."
+
+
+def test_figure_stands_in_what_is_included(write: Write) -> None:
+    bank = """\
+- id: how-fast
+  type: single
+  page: page.md
+  objective: 1
+  ask: How fast?
+  options:
+    - { text: Fast, right: true, why: "{bench set/MSET} times." }
+    - { text: Slow, why: No. }
+"""
+    plan = "minutes: 1\nobjectives: [Be fast]\nsections: []\n"
+    root = write({"docs/page.md": "# Page\n", figures.RESULTS: TEXT, quiz.BANK: bank, quiz.PLAN: plan})
+    assert "71 times." in Press(root).expand("::: quiz how-fast\n")
+    write({quiz.BANK: bank.replace("MSET", "GET")})
+    assert "no benchmark is called set/GET" in "\n".join(map(str, check(root)))
+
+
+def test_code_is_left_as_it_is(write: Write) -> None:
+    root = write({"docs/page.md": PAGE, figures.RESULTS: TEXT})
+    assert "```\n{bench set/MSET}\n```" in Press(root).expand(PAGE)
 
 
 def test_figure_is_read_anew_for_every_page(write: Write) -> None:
@@ -62,10 +90,10 @@ def test_figure_is_read_anew_for_every_page(write: Write) -> None:
 def test_table_has_every_variant_then_the_machine(write: Write) -> None:
     root = write({figures.RESULTS: TEXT})
     assert figures.render(root, "table").splitlines()[2:] == [
-        "| **SET**: a thousand | MSET | **71.3** × faster | 60.1 to 87.2, 15 | 4.7 |",
-        "|  | pipeline of 10 | **5.97** × faster | 5.2 to 7.19, 15 |  |",
+        "| **SET**: a thousand | MSET | **71** × faster | 70 to 72; 15 samples, 60 to 87 | 4.7 |",
+        "|  | pipeline of 10 | **6.0** × faster | 6.0 to 6.0; 15 samples, 0.24 to 100 |  |",
         "",
-        "*Measured on 2026-01-02: A machine; Redis 8, Python 3.*",
+        "*Measured on 2026-01-02: A machine, at a load of 0.1; Redis 8, Python 3.*",
     ]
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from publish import ledger, library, snippets
 from publish.expand import Press
-from publish.languages import OWED
+from publish.languages import PROGRAMMING
 from tests.publish.conftest import Prove, Write
 
 FILES = {
@@ -115,5 +115,5 @@ def test_a_program_that_does_not_say_what_it_is_for_is_refused(course: Path, pat
 
 def test_every_program_of_the_course_says_what_it_is_for() -> None:
     found = snippets.read(Path(__file__).resolve().parent.parent.parent).snippets
-    assert {snippet.language.extension for snippet in found} >= {language.extension for language in OWED}
+    assert {snippet.language.extension for snippet in found} >= {language.extension for language in PROGRAMMING}
     assert all(len(library.purpose(snippet)) > 20 for snippet in found)

@@ -14,14 +14,14 @@ from playwright.sync_api import Locator, Page, expect
 from publish import blocks, quiz
 from publish.expand import Press
 from publish.includes import INCLUDE, Include, parse
-from publish.languages import OWED
+from publish.languages import PROGRAMMING
 from publish.snippets import RESERVED
 from tests.site.conftest import Open, Served
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PRESS = Press(ROOT)
 SNIPPETS = {snippet.path: snippet for snippet in PRESS.library.snippets}
-LABELS = [language.label for language in OWED]
+LABELS = [language.label for language in PROGRAMMING]
 AXE = (ROOT / "node_modules" / "axe-core" / "axe.min.js").read_text("utf-8")
 
 
@@ -134,7 +134,7 @@ def code(text: str, label: str) -> Iterator[str]:
                 yield PRESS.library.outputs[include.example].rstrip("\n")
                 continue
             for snippet in PRESS.library.examples[include.example].values():
-                if snippet.language.label == label or not snippet.language.owed:
+                if snippet.language.label == label or snippet.language.transcript:
                     yield snippet.sections[include.section].code
 
 
@@ -176,7 +176,9 @@ def test_whole_file_is_copied_and_downloaded_as_the_contract_tests_ran_it(page: 
                     block.get_by_role("link", name="Download").click()
                 assert download.value.suggested_filename == snippet.file
                 assert download.value.path().read_bytes() == snippet.whole.encode()
-    programs = {path for path, snippet in SNIPPETS.items() if snippet.language.owed}  # a transcript is no file to run
+    programs = {
+        path for path, snippet in SNIPPETS.items() if not snippet.language.transcript
+    }  # a transcript is no file to run
     assert files == programs if paths == TABBED else files
 
 

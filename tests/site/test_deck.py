@@ -18,14 +18,14 @@ from publish import gate, lesson, render
 from publish.deck import Stage, lines_of
 from publish.deck import deck as deck_html
 from publish.gate import resolve
-from publish.languages import OWED
+from publish.languages import PROGRAMMING
 from publish.lesson import Slide, clock
 from tests.site.conftest import Open, Served
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PLAN, _ = lesson.load(ROOT)
 SLIDES = PLAN.slides
-LABELS = [language.label for language in OWED]
+LABELS = [language.label for language in PROGRAMMING]
 AXE = (ROOT / "node_modules" / "axe-core" / "axe.min.js").read_text("utf-8")
 DECK = "present/index.html"
 STEPPED = next(slide for slide in SLIDES if slide.steps)
