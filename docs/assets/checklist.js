@@ -43,9 +43,7 @@
       keep();
       boxes[0].focus();
     });
-    const bar = make("div", { className: "ticks-bar screen" });
-    bar.append(meter, words, clear);
-    list.before(bar);
+    document.querySelector(".ticks-bar").append(meter, words, clear);
     show();
   }
 }
