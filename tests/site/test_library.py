@@ -135,7 +135,10 @@ def test_card_prints_the_lines_that_run_the_file_and_leads_to_its_proofs(page: O
         assert card.locator(".program-run code").all_inner_texts() == lines
         expect(card).to_contain_text(library.purpose(snippet))
         expect(card.locator(".badge").first).to_contain_text("Ran ")
-        card.locator("summary").click()
+        proved = snippet.example in [proof.example for found in press.proofs.values() for proof in found]
+        expect(card.locator("summary")).to_have_count(int(proved))  # a transcript may have none but its own replay
+        if proved:
+            card.locator("summary").click()
         for link in card.locator(".program-proofs a").all():
             name = link.inner_text().replace(" ", "_")
             assert any(proof.example == snippet.example for proof in press.proofs[name])
