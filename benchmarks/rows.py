@@ -5,22 +5,21 @@ them, and a variant's figure is its ratio to the baseline of the same round.
 """
 
 import contextlib
-import importlib.util
 import json
 import math
 import random
 import socket
 import sqlite3
 import statistics
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import redis
+
+from tests.load import load
 
 Samples = dict[str, list[float]]
 
@@ -40,16 +39,6 @@ class Row(NamedTuple):
 ROUNDS = 31
 SHORTEST = 0.02  # seconds that a sample takes at least, so that a clock and a scheduler of milliseconds do not show
 ROOT = Path(__file__).resolve().parent.parent
-
-
-def snippet(path: str) -> ModuleType:
-    """Import a program of the course, to measure what readers copy."""
-    spec = importlib.util.spec_from_file_location(Path(path).stem, ROOT / "snippets" / path)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[module.__name__] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def timed(variant: Callable[[], object], times: int) -> float:
@@ -117,7 +106,7 @@ def array(*values: str) -> bytes:
 
 def cache_hit(url: str) -> Samples:
     """Time a hit through the course's cache-aside, with its counters and fail-open, against GET and json.loads."""
-    example = snippet("patterns/cache-aside/cache_aside.py")
+    example = load(ROOT / "snippets/patterns/cache-aside/cache_aside.py")
     db = sqlite3.connect(":memory:")
     db.execute("CREATE TABLE users (id TEXT PRIMARY KEY, name TEXT, email TEXT)")
     db.execute("INSERT INTO users VALUES ('1', ?, 'ada@example.com')", ("A" * 900,))  # about 1 KB of JSON

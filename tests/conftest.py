@@ -1,6 +1,5 @@
 """What every test can ask for: a flushed Redis, a server of its own to kill, the example it proves, the built site."""
 
-import importlib.util
 import os
 import shutil
 import signal
@@ -17,6 +16,7 @@ import redis
 from xdist.scheduler import LoadScopeScheduling
 
 from tests import foreign, record, toolchain
+from tests.load import load
 from tests.servers import Cluster, Server, redis_server_binary, shared_cluster
 from tests.tls import TlsRedis, shared_tls
 
@@ -192,13 +192,7 @@ def tls_redis() -> TlsRedis:
 def example(request: pytest.FixtureRequest) -> ModuleType:
     """The snippet that lies where this test lies: tests/P/test_NAME.py proves snippets/P/NAME.py."""
     test = Path(request.path).relative_to(ROOT / "tests")
-    path = SNIPPETS / test.with_name(test.name.removeprefix("test_"))
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+    return load(SNIPPETS / test.with_name(test.name.removeprefix("test_")))
 
 
 @pytest.fixture

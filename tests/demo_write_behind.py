@@ -4,7 +4,6 @@
 a write was lost. The tests use the same processes.
 """
 
-import importlib.util
 import os
 import signal
 import sqlite3
@@ -14,24 +13,15 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import redis
 
+from tests.load import load
 from tests.servers import Server, die_with_parent
 
 FOLDER = Path(__file__).resolve().parent.parent / "snippets" / "patterns" / "write-behind"
 STREAM, DEAD, GROUP = "stream:carts", "stream:carts:dead", "writers"
-
-
-def load(stem: str) -> ModuleType:
-    """Import an example of the page."""
-    spec = importlib.util.spec_from_file_location(f"demo_{stem}", FOLDER / f"{stem}.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def eventually(happened: Callable[[], Any], what: str, seconds: float = 20) -> Any:
@@ -53,14 +43,14 @@ class Shop:
         self.db = sqlite3.connect(database, timeout=20, isolation_level=None)
         self.db.execute("PRAGMA journal_mode = WAL")
         self.db.execute("CREATE TABLE log (id TEXT, version TEXT)")  # each write of a row, by triggers
-        self.db.execute(load("worker").TABLE)
+        self.db.execute(load(FOLDER / "worker.py").TABLE)
         for event in ("INSERT", "UPDATE"):
             self.db.execute(
                 f"CREATE TRIGGER on_{event} AFTER {event} ON carts BEGIN "
                 "INSERT INTO log VALUES (new.id, new.version); END"
             )
         self.cache.xgroup_create(STREAM, GROUP, id="0", mkstream=True)
-        self.sortable = load("worker").sortable
+        self.sortable = load(FOLDER / "worker.py").sortable
         self.workers: list[subprocess.Popen[bytes]] = []
 
     def start(self) -> "subprocess.Popen[bytes]":
@@ -171,7 +161,7 @@ class Shop:
 
 def story(shop: Shop) -> bool:
     """Tell it, and return whether no write was lost."""
-    carts = load("write_behind").Carts(shop.cache, shop.db)
+    carts = load(FOLDER / "write_behind.py").Carts(shop.cache, shop.db)
     latest: dict[str, str] = {}
 
     def accept(count: int) -> None:
@@ -208,7 +198,7 @@ def story(shop: Shop) -> bool:
     )
 
     shop.cache.xadd(STREAM, {"id": "poison", "data": "no JSON"})
-    bury = load("dead_letter").bury
+    bury = load(FOLDER / "dead_letter.py").bury
 
     def delivered_often() -> bool:
         entries = shop.cache.xpending_range(STREAM, GROUP, "-", "+", 1)

@@ -4,13 +4,11 @@ The first time it copies the starter to where it can be edited. Then it says in 
 An exercise in Python alone is checked through its functions; one in several languages as a program that is run.
 """
 
-import importlib.util
 import sys
 import tempfile
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any, NamedTuple
 
 import yaml
@@ -18,6 +16,7 @@ import yaml
 from publish import snippets
 from publish.snippets import Snippet
 from tests import toolchain
+from tests.load import load
 from tests.program import TOOLBOXES, Program, ProgramError
 from tests.servers import Server
 
@@ -61,16 +60,6 @@ def table() -> dict[str, Exercise]:
     """Return the exercises by number."""
     rows = yaml.safe_load(TABLE.read_text("utf-8"))
     return {str(row["number"]): Exercise(**row) for row in rows}
-
-
-def load(path: Path) -> ModuleType:
-    """Import a file, wherever it lies."""
-    spec = importlib.util.spec_from_file_location(path.stem.replace("-", "_"), path)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
 
 
 def check_all(checks: list[Check], student: Any, path: Path, url: str) -> int:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests import exercise
+from tests.load import load
 
 SOLUTION = (exercise.ROOT / "snippets/exercises/cache-aside/solution.py").read_text("utf-8")
 DELETE = '        self.cache.delete(listing_key(product["id"]))  # after the commit\n'
@@ -58,24 +59,24 @@ def variant(tmp_path: Path, old: str, new: str) -> Path:
 @pytest.mark.parametrize("name", HALF)
 def test_half_mended_is_red_for_the_right_reason(name: str, tmp_path: Path, redis_url: str) -> None:
     old, new, red, said = HALF[name]
-    student = exercise.load(variant(tmp_path, old, new))
+    student = load(variant(tmp_path, old, new))
     answers = [check(student, redis_url) for check in exercise.table()["1"].checks]
     assert said in (answers[red] or "")
     assert {number for number, answer in enumerate(answers) if answer} == {red} | ALSO.get(name, set())
 
 
 def test_nothing_cached_at_all_is_red(tmp_path: Path, redis_url: str) -> None:
-    student = exercise.load(variant(tmp_path, ANSWER, "if False:"))
+    student = load(variant(tmp_path, ANSWER, "if False:"))
     answer = exercise.table()["1"].checks[1](student, redis_url)
     assert "cost 3 database queries" in (answer or "")
-    student = exercise.load(variant(tmp_path, ANSWER, 'if cached == "null":'))
+    student = load(variant(tmp_path, ANSWER, 'if cached == "null":'))
     answer = exercise.table()["1"].checks[1](student, redis_url)
     assert "2 reads of a product cost 2 database queries" in (answer or "")
 
 
 @pytest.mark.parametrize("delete", ["delete", "unlink"])
 def test_other_good_solutions_pass(delete: str, tmp_path: Path, redis_url: str) -> None:
-    student = exercise.load(variant(tmp_path, "self.cache.delete", f"self.cache.{delete}"))
+    student = load(variant(tmp_path, "self.cache.delete", f"self.cache.{delete}"))
     assert [check(student, redis_url) for check in exercise.table()["1"].checks] == [None] * 3
-    student = exercise.load(variant(tmp_path, TTL, "ttl = round((60 if product is None else TTL) * 1.1)"))
+    student = load(variant(tmp_path, TTL, "ttl = round((60 if product is None else TTL) * 1.1)"))
     assert [check(student, redis_url) for check in exercise.table()["1"].checks] == [None] * 3

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests import exercise
+from tests.load import load
 from tests.program import ProgramError
 
 SOLUTION = (exercise.ROOT / "snippets/exercises/versioned-write/solution.py").read_text("utf-8")
@@ -88,7 +89,7 @@ HALF = {
 def answers(text: str, tmp_path: Path, url: str) -> list[str | None]:
     path = tmp_path / "variant.py"
     path.write_text(text, "utf-8")
-    student = exercise.load(path)
+    student = load(path)
 
     def answer(check: exercise.Check) -> str | None:
         try:

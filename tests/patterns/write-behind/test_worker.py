@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.demo_write_behind import GROUP, STREAM, Shop, eventually, load
+from tests.demo_write_behind import FOLDER, GROUP, STREAM, Shop, eventually
+from tests.load import load
 from tests.servers import Server
 
 HOSTILE = ("1 OR 1=1", "1' OR '1'='1", "*", "cart:1", "1; DROP TABLE carts", "ключ\n", "{1}", "x" * 10_000)
@@ -27,7 +28,7 @@ def shop(own_server: Server, tmp_path: Path) -> Iterator[Shop]:
 
 @pytest.fixture
 def carts(shop: Shop) -> Any:
-    return load("write_behind").Carts(shop.cache, shop.db)
+    return load(FOLDER / "write_behind.py").Carts(shop.cache, shop.db)
 
 
 @pytest.fixture
@@ -195,7 +196,7 @@ def test_any_cart_id_reaches_its_own_row(shop: Shop, carts: Any, writer: Any) ->
 
 
 def test_no_accepted_write_is_lost_over_fifty_sigkills(shop: Shop, example: ModuleType) -> None:
-    write_behind, stop, faults = load("write_behind"), threading.Event(), []
+    write_behind, stop, faults = load(FOLDER / "write_behind.py"), threading.Event(), []
     latest: dict[str, str] = {}
 
     def keep_writing(mine: str) -> None:
