@@ -1,6 +1,7 @@
 """That each error of the table comes from what the page says, and that what the page advises mends it."""
 
 import contextlib
+import os
 import socket
 import time
 from collections.abc import Iterator
@@ -145,18 +146,20 @@ def test_loading_redis_answers_when_it_is_ready(own_server: Server) -> None:
     cache = redis.Redis.from_url(own_server.url)
     with cache.pipeline(transaction=False) as pipeline:
         for number in range(1000):
-            pipeline.set(f"demo:{number}", "x")
+            pipeline.set(f"demo:{number}", os.urandom(1024))  # which no compression makes smaller
         pipeline.execute()
     cache.save()
     own_server.kill()
-    # 2 ms a key, and it looks at its clients now and then
-    own_server.options = ("--key-load-delay", "2000", "--loading-process-events-interval-bytes", "1024")
+    # 20 ms a key, so it loads for 20 s unless told otherwise; and it looks at its clients after each key
+    own_server.options = ("--key-load-delay", "20000", "--loading-process-events-interval-bytes", "1024")
     own_server.start()
     assert raw(own_server.url, "GET demo:1").startswith("-LOADING ")
     with pytest.raises(redis.BusyLoadingError, match="loading the dataset in memory"):
         redis.Redis.from_url(own_server.url).get("demo:1")
+    with redis.Redis.from_url(own_server.url) as admin:
+        admin.config_set("key-load-delay", 0)  # now it hurries
     deadline, value = time.monotonic() + 20, None
     while value is None and time.monotonic() < deadline:
         with contextlib.suppress(redis.BusyLoadingError):
             value = redis.Redis.from_url(own_server.url).get("demo:1")
-    assert value == b"x"
+    assert isinstance(value, bytes) and len(value) == 1024
