@@ -10,13 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from publish import handout
-from publish.expand import Press
+from publish import figures, handout
+from publish.expand import RENDER, Press
+from publish.includes import INCLUDE, Include, parse
 from tests import toolchain
 from tests.site.conftest import Open
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PAGES = 4  # of A4, with one topic; 12 when all are there
+PAGES = 12  # of A4, at most
+SOURCE = figures.fill(ROOT, (ROOT / "docs/handout/index.md").read_text("utf-8"))
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +72,19 @@ def text(pdf: bytes) -> str:
     return "".join(words)
 
 
+def plain(markdown: str) -> str:
+    """Return the words that a line of Markdown shows: no marks of code or emphasis, no addresses behind links."""
+    linked = re.sub(r"\[([^\[\]]+)\]\([^()]*\)", r"\1", markdown)
+    return "".join(part if at % 2 else part.replace("*", "") for at, part in enumerate(linked.split("`")))
+
+
+def included() -> list[Include]:
+    """Return what the page includes from the snippets."""
+    lines = [parse(match[0]) for match in INCLUDE.finditer(SOURCE) if match["example"] not in RENDER]
+    assert len(lines) >= 2 and None not in lines
+    return [line for line in lines if line]
+
+
 def squeezed(words: str) -> str:
     """Return the words without spaces, which a PDF does not keep."""
     return re.sub(r"\s+", "", words)
@@ -94,25 +109,42 @@ def test_pdf_is_a4_and_short(pdf: bytes) -> None:
 
 def test_pdf_has_the_words_and_the_code_of_one_language_and_nothing_to_click(pdf: bytes) -> None:
     words = squeezed(text(pdf))
-    for line in (ROOT / "docs/handout/index.md").read_text("utf-8").splitlines():
+    page, _, links = SOURCE.partition('<div class="links"')
+    spelled = re.sub(r"\[([^\[\]]+)\]\((https:[^()]*)\)", r"\1 (\2)", links)  # as paper does there
+    for line in [*page.splitlines(), *spelled.splitlines()]:
         if line.startswith(("#", "- ")):
-            for part in re.split(r"\[|\]\([^)]*\)", line.lstrip("#- ")):
-                assert squeezed(part).strip(".") in words, line
-    cache_aside = Press(ROOT).library.examples["patterns/cache-aside/cache_aside"]
-    for extension, expected in ((".py", True), (".cs", False), (".mjs", False)):
-        for name in ("read", "write"):
-            assert (squeezed(cache_aside[extension].sections[name].code) in words) is expected, (extension, name)
+            assert squeezed(plain(line.lstrip("#- "))) in words, line
+    examples = Press(ROOT).library.examples
+    for include in included():
+        for extension, snippet in examples[include.example].items():
+            expected = extension == ".py" or not snippet.language.owed
+            code = squeezed(snippet.sections[include.section].code)
+            assert (code in words) is expected, (include.example, include.section, extension)
+        if "Python" in include.reasons:
+            assert squeezed(f"Not shown in Python: {include.reasons['Python']}.") in words
     assert "https://redis.io/docs/latest/develop/use-cases/cache-aside/" in words
     for unwanted in ("Copywholefile", "Download", "Tableofcontents", "Nodescript", "Search", "Printedfromhere"):
         assert unwanted not in words
+
+
+def test_handout_has_every_line_of_the_tuning_checklist() -> None:
+    checklist = (ROOT / "docs/checklist.md").read_text("utf-8")
+    groups = re.findall(r"^(?:## |- \*\*)(.+?)(?:\*\*.*)?$", checklist, re.MULTILINE)
+    part = SOURCE.partition('<div class="checklist columns"')[2].partition("</div>")[0]
+    assert re.findall(r"^(?:- |\*\*)(.+?)(?:\*\*)?$", part, re.MULTILINE) == groups
+    assert len(groups) == 30  # five names of groups, and five lines in each
 
 
 def test_paper_of_the_handout_shows_the_language_that_was_chosen(page: Open) -> None:
     tab = page(handout.PAGE)
     tab.locator(".tabbed-labels").first.get_by_text("C#", exact=True).click()
     tab.emulate_media(media="print")
-    shown = tab.locator("article .filename:visible").all_inner_texts()
-    assert shown == ["snippets/patterns/cache-aside/cache_aside.cs"] * 2
+    examples = Press(ROOT).library.examples
+    paths = [examples[one.example][".cs"].path for one in included() if ".cs" in examples[one.example]]
+    assert tab.locator("article .filename:visible").all_inner_texts() == paths
+    reasons = [f"Not shown in C#: {one.reasons['C#']}." for one in included() if "C#" in one.reasons]
+    assert tab.locator(".tabbed-block > p:not(.provenance):visible").all_inner_texts() == reasons
+    assert len(paths) + len(reasons) == len(included())
     chrome = ".md-header, .md-footer, .md-sidebar, .headerlink, button, .tabbed-labels, a[download]"
     assert tab.locator(chrome).locator("visible=true").count() == 0
 
