@@ -117,7 +117,7 @@ def test_pdf_has_the_words_and_the_code_of_one_language_and_nothing_to_click(pdf
     examples = Press(ROOT).library.examples
     for include in included():
         for extension, snippet in examples[include.example].items():
-            expected = extension == ".py" or not snippet.language.owed
+            expected = extension == ".py" or snippet.language.transcript
             code = squeezed(snippet.sections[include.section].code)
             assert (code in words) is expected, (include.example, include.section, extension)
         if "Python" in include.reasons:
