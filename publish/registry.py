@@ -91,5 +91,6 @@ def render(root: Path, _: str) -> str:
     for one in read(root)[0]:
         page = root / "docs" / one.owner.partition("#")[0]
         owner = f"[{headings(page.read_text('utf-8'))['']}](/{one.owner})"
-        lines.append(f"| `{one.pattern}` | {one.type} | {one.ttl} | {one.holds} | {owner} |")
-    return "\n".join(lines)
+        key = one.pattern.replace(":", ":<wbr>")  # a long key may go on in the next line, at a colon only
+        lines.append(f"| <code>{key}</code> | {one.type} | {one.ttl} | {one.holds} | {owner} |")
+    return "\n".join(['<div class="keys" markdown>', "", *lines, "", "</div>"])

@@ -49,9 +49,9 @@ def test_bad_registry_is_refused_with_its_line(name: str, write: Write) -> None:
 def test_sound_registry_is_a_table(write: Write) -> None:
     root = write(SOUND)
     assert [str(fault) for fault in check(root)] == []
-    assert registry.render(root, "table").splitlines()[2:] == [
-        "| `user:{id}` | hash | none | a user | [Keys](/keys.md) |",
-        "| `cache:user:{id}` | string | 1 h | JSON, or `missing` | [Keys](/keys.md#why) |",
+    assert registry.render(root, "table").splitlines()[4:-2] == [
+        "| <code>user:<wbr>{id}</code> | hash | none | a user | [Keys](/keys.md) |",
+        "| <code>cache:<wbr>user:<wbr>{id}</code> | string | 1 h | JSON, or `missing` | [Keys](/keys.md#why) |",
     ]
 
 
