@@ -12,17 +12,19 @@ static class AzureConnection // a class `Azure` would hide the namespace Azure.I
     public static async Task<ConnectionMultiplexer> ConnectAsync(
         string url, string? key = null, string? ca = null)
     {
-        var uri = new Uri(url);
+        var uri = new Uri(url); // which StackExchange.Redis does not read by itself
+        var login = uri.UserInfo.Split(':', 2).Select(Uri.UnescapeDataString);
         var options = new ConfigurationOptions
         {
             // without a port, StackExchange.Redis would take 6380 for TLS
             EndPoints = { { uri.Host, uri.Port < 0 ? 10000 : uri.Port } },
             Ssl = uri.Scheme == "rediss", // checked against this name, on all nodes
-            Password = key, // or ConfigureForAzure…: Microsoft.Azure.StackExchangeRedis
+            User = login.First(),
+            Password = key ?? login.ElementAtOrDefault(1), // or ConfigureForAzure…
             AbortOnConnectFail = false, // start without Redis, and go on trying
             BacklogPolicy = BacklogPolicy.FailFast, // meanwhile, fail at once
             ConnectTimeout = 5000,
-            AsyncTimeout = 1000,
+            AsyncTimeout = 500,
             HeartbeatInterval = TimeSpan.FromMilliseconds(100), // finds timeouts
         };
         if (ca is not null) options.TrustIssuer(ca);

@@ -8,16 +8,18 @@ import { Cluster, Redis } from "ioredis";
 // --8<-- [start:connect]
 /** Make the one client of the process. `ca`: for a certificate of your own. */
 export async function connect(url, { key, cluster = true, ca } = {}) {
-  const { hostname: host, port, protocol } = new URL(url);
+  const { protocol, username, password, hostname, port } = new URL(url);
+  const host = hostname.replace(/^\[|\]$/g, ""); // of an IPv6 address
   const options = {
     // each node announces an address, but the certificate is for the name
     tls: protocol === "rediss:" ? { servername: host, ca } : undefined,
-    password: key, // no package is known that brings Entra ID to ioredis
+    username: decodeURIComponent(username) || undefined,
+    password: key ?? (decodeURIComponent(password) || undefined),
     connectTimeout: 5000,
-    commandTimeout: 1000,
-    maxRetriesPerRequest: 1,
+    commandTimeout: 500,
+    maxRetriesPerRequest: 1, // INCR too
   };
-  const node = { host, port: Number(port) };
+  const node = { host, port: Number(port) || 10000 };
   const queue = { enableOfflineQueue: false }; // else commands wait there for ever
   const whole = { redisOptions: options, clusterRetryStrategy: retry, ...queue };
   const client = cluster

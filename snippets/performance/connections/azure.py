@@ -21,11 +21,13 @@ def connect(
 ) -> Any:
     """Make the one client of the process. `ca`: for a certificate of your own."""
     options: dict[str, Any] = {
+        "port": 10000,  # for a URL without one
         "password": key,  # or credential_provider=…, from the package redis-entraid
         "socket_connect_timeout": 5,
-        "socket_timeout": 1,
+        "socket_timeout": 0.5,
         "health_check_interval": 30,
-        "retry": Retry(ExponentialWithJitterBackoff(base=0.05, cap=1), 3),
+        # once more, INCR too; a client that counts gets 0
+        "retry": Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), 1),
         "decode_responses": True,
     }
     if url.startswith("rediss:"):

@@ -6,11 +6,12 @@ import { Redis } from "ioredis";
 
 // --8<-- [start:connect]
 /** Make the one client of the process. Times in milliseconds. */
-export function connect(url, enableAutoPipelining = false) {
+export function connect(url, { enableAutoPipelining = false, resend = true } = {}) {
   const client = new Redis(url, {
-    connectTimeout: 1000,
-    commandTimeout: 1000,
-    maxRetriesPerRequest: 1, // its default is 20: that can be a minute
+    connectTimeout: 500,
+    commandTimeout: 500,
+    maxRetriesPerRequest: 1, // its default is 20
+    autoResendUnfulfilledCommands: resend, // INCR too; false where you count
     keepAlive: 60_000,
     enableAutoPipelining, // what one turn of the event loop sends goes as one write
   });
@@ -43,7 +44,7 @@ async function main() {
   console.log(`new connections: ${(await stat(client, "total_connections_received")) - before}`);
   await client.quit();
 
-  const batching = connect(url, true);
+  const batching = connect(url, { enableAutoPipelining: true });
   await batching.ping();
   const readsBefore = await stat(batching, "total_reads_processed");
   await getAll(batching, keys);

@@ -12,15 +12,19 @@ static class Multiplexer
     /// <summary>Connect once, when the process starts. Times are in ms.</summary>
     public static async Task<ConnectionMultiplexer> ConnectAsync(string url)
     {
-        var uri = new Uri(url);
+        var uri = new Uri(url); // which StackExchange.Redis does not read by itself
+        var login = uri.UserInfo.Split(':', 2).Select(Uri.UnescapeDataString);
         return await ConnectionMultiplexer.ConnectAsync(new ConfigurationOptions
         {
             EndPoints = { { uri.Host, uri.Port < 0 ? 6379 : uri.Port } },
             Ssl = uri.Scheme == "rediss",
+            User = login.First(),
+            Password = login.ElementAtOrDefault(1),
             AbortOnConnectFail = false, // start without Redis, and go on trying
-            ConnectTimeout = 1000,
+            BacklogPolicy = BacklogPolicy.FailFast, // meanwhile, fail at once
+            ConnectTimeout = 500,
             ReconnectRetryPolicy = new ExponentialRetry(100, 5000), // connections only
-            AsyncTimeout = 1000, // a lost command fails, and is not sent again
+            AsyncTimeout = 500, // a lost command fails, and is not sent again
             HeartbeatInterval = TimeSpan.FromMilliseconds(100), // finds timeouts
             KeepAlive = 60, // s; sends something where nobody else does
         });
@@ -31,7 +35,7 @@ static class Multiplexer
     /// <summary>Every service that asks gets the same multiplexer.</summary>
     public static ServiceProvider Register(IConnectionMultiplexer redis) =>
         new ServiceCollection()
-            .AddSingleton(_ => redis) // by a factory: the container disposes it
+            .AddSingleton(_ => redis) // disposed with it, once anyone has asked
             .AddTransient<Greetings>()
             .BuildServiceProvider();
 

@@ -16,6 +16,7 @@ def connect(
     url: str,
     size: int = 50,
     wait: float = 2,
+    retries: int = 1,
     ca: str | None = None,
 ) -> redis.Redis:
     """Make the one client of the process. `rediss://` is TLS. Times in seconds."""
@@ -24,11 +25,12 @@ def connect(
         url,
         max_connections=size,
         timeout=wait,  # for a connection, where all are in use; its default is 20
-        socket_connect_timeout=1,
-        socket_timeout=1,
+        socket_connect_timeout=0.5,
+        socket_timeout=0.5,
         socket_keepalive=True,
         health_check_interval=30,  # idle for longer: tested before use
-        retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=1), 3),
+        # once more, INCR too; a client that counts gets retries=0
+        retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), retries),
         decode_responses=True,
         **tls,
     )

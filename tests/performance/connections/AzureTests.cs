@@ -18,7 +18,7 @@ public sealed class AzureTests
     static async Task RefusesAsync(string reason, string url, string key, string? ca)
     {
         var said = "";
-        for (var tries = 0; !said.Contains(reason) && tries < 5; tries++)
+        for (var tries = 0; !said.Contains(reason) && tries < 20; tries++)
         {
             await using var redis = await ConnectAsync(url, key, ca);
             var failure = await Assert.ThrowsAnyAsync<RedisException>(() => redis.GetDatabase().PingAsync());
@@ -37,6 +37,15 @@ public sealed class AzureTests
         Assert.Equal("hello", await db.StringGetAsync("demo:azure:7"));
         Assert.Contains(redis.GetServers(), server => server.ServerType == ServerType.Cluster);
         Assert.Contains(redis.GetEndPoints(), one => one is IPEndPoint); // which the certificate lacks
+    }
+
+    [Fact(DisplayName = "url_without_a_port_means_10000_and_its_login_counts")]
+    public async Task UrlWithoutAPortMeans10000AndItsLoginCounts()
+    {
+        await using var nobody = await ConnectAsync("redis://[::1]");
+        Assert.Equal(new IPEndPoint(IPAddress.IPv6Loopback, 10000), nobody.GetEndPoints().Single());
+        await using var redis = await ConnectAsync(Url.Replace("//", $"//:{Uri.EscapeDataString(Key)}@"), null, Ca);
+        Assert.True(await redis.GetDatabase().PingAsync() > TimeSpan.Zero);
     }
 
     [Fact(DisplayName = "certificate_for_another_name_is_refused")]

@@ -46,6 +46,49 @@ public sealed class MultiplexerTests
             Assert.Null(await services.GetRequiredService<Greetings>().GetAsync(1));
         }
         Assert.False(redis.IsConnected); // the container has disposed it
+
+        await using var own = await ConnectAsync(await RedisServer.FlushedSessionAsync());
+        await using (Register(own)) { }
+        Assert.True(own.IsConnected); // nobody had asked for it
+    }
+
+    [Fact(DisplayName = "multiplexer_logs_in_by_its_url")]
+    public async Task MultiplexerLogsInByItsUrl()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using (var admin = await RedisServer.AdminAsync(server.Url))
+            await admin.GetDatabase().ExecuteAsync("ACL", "SETUSER", "ada", "on", ">s@crt", "+@all", "~*", "&*");
+        await using var redis = await ConnectAsync(server.Url.Replace("//", "//ada:s%40crt@"));
+        Assert.Equal("ada", $"{await redis.GetDatabase().ExecuteAsync("ACL", "WHOAMI")}");
+    }
+
+    [Fact(DisplayName = "command_sent_meanwhile_fails_at_once")]
+    public async Task CommandSentMeanwhileFailsAtOnce()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var redis = await ConnectAsync(server.Url);
+        var db = redis.GetDatabase();
+        await db.PingAsync();
+        server.Kill();
+        for (var waited = Stopwatch.StartNew(); redis.IsConnected; await Task.Delay(20))
+            Assert.True(waited.Elapsed.TotalSeconds < 20, "it finds out that the connection is lost");
+        var get = db.StringGetAsync("demo:greeting:1");
+        Assert.True(get.IsCompleted, "the command waits");
+        await Assert.ThrowsAsync<RedisConnectionException>(() => get);
+    }
+
+    [Fact(DisplayName = "default_heartbeat_finds_a_timeout_late")]
+    public async Task DefaultHeartbeatFindsATimeoutLate()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var redis = await ConnectionMultiplexer.ConnectAsync($"{new Uri(server.Url).Authority},asyncTimeout=100");
+        var db = redis.GetDatabase();
+        await db.PingAsync();
+        await server.FreezeAsync();
+        await Assert.ThrowsAnyAsync<Exception>(() => db.StringGetAsync("demo:greeting:1")); // ends with a heartbeat
+        var waited = Stopwatch.StartNew();
+        await Assert.ThrowsAnyAsync<Exception>(() => db.StringGetAsync("demo:greeting:1")); // and this with the next
+        Assert.True(waited.Elapsed.TotalSeconds > 0.5, $"found after {waited.Elapsed}");
     }
 
     [Fact(DisplayName = "recovers_after_server_restart")]

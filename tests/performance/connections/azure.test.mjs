@@ -15,6 +15,7 @@ async function refusal(t, url, options) {
   const client = await connect(url, options);
   t.after(() => client.disconnect());
   await assert.rejects(client.get("demo:azure"), /isn't ready|closed/);
+  client.disconnect(); // now, or its next tries would be heard below
   const single = connect(url, { ...options, cluster: false }); // not awaited: its first error counts
   t.after(async () => (await single).disconnect());
   return new Promise((resolve) => {
@@ -29,6 +30,17 @@ test("connects_over_tls_to_a_cluster_by_its_name", async (t) => {
     assert.equal(await client.set(`demo:azure:${number}`, "hello", "EX", 60), "OK");
   assert.equal(await client.get("demo:azure:7"), "hello");
   assert.match(JSON.stringify(await client.cluster("SLOTS")), /127\.0\.0\.1/); // the certificate lacks it
+});
+
+test("url_without_a_port_means_10000_and_its_login_counts", { timeout: 20_000 }, async (t) => {
+  t.mock.method(console, "error", () => {}); // nothing listens there
+  const single = await connect("redis://ada:s%40crt@[::1]", { cluster: false });
+  t.after(() => single.disconnect());
+  const { host, port, username, password } = single.options;
+  assert.deepEqual({ host, port, username, password }, { host: "::1", port: 10000, username: "ada", password: "s@crt" });
+  const client = await connect(REDIS_TLS_URL.replace("//", `//:${key}@`), { ca });
+  t.after(() => client.disconnect());
+  assert.equal(await client.ping(), "PONG");
 });
 
 test("certificate_for_another_name_is_refused", { timeout: 20_000 }, async (t) => {

@@ -33,6 +33,16 @@ def test_connects_over_tls_to_a_cluster_by_its_name(example: ModuleType, url: st
     assert tls_redis.accepted > before
 
 
+def test_url_without_a_port_means_10000_and_its_login_counts(
+    example: ModuleType, tls_redis: TlsRedis, url: str
+) -> None:
+    single = example.connect("rediss://ada:s%40crt@[::1]", cluster=False)
+    options = single.connection_pool.connection_kwargs
+    assert [options[name] for name in ("host", "port", "username", "password")] == ["::1", 10000, "ada", "s@crt"]
+    with example.connect(url.replace("//", f"//:{KEY}@"), ca=tls_redis.ca) as client:
+        assert client.ping()
+
+
 def test_certificate_for_another_name_is_refused(example: ModuleType, tls_redis: TlsRedis) -> None:
     with pytest.raises(RedisClusterException, match="IP address mismatch"):
         example.connect(tls_redis.wrong_name, KEY, ca=tls_redis.ca).ping()

@@ -30,6 +30,14 @@ def test_retry_on_timeout_is_one_retry_without_backoff(example: ModuleType) -> N
     assert connection.retry._backoff.compute(1) == 0
 
 
+def test_plain_pool_allows_a_hundred_connections() -> None:
+    pool = ConnectionPool.from_url("redis://127.0.0.1:1")
+    for _ in range(100):
+        pool.make_connection()
+    with pytest.raises(redis.exceptions.MaxConnectionsError):
+        pool.make_connection()
+
+
 def test_plain_pool_raises_at_once_when_exhausted(redis_url: str) -> None:
     client = redis.Redis(connection_pool=ConnectionPool.from_url(redis_url, max_connections=1))
     held = client.connection_pool.get_connection()

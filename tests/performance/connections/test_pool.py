@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import redis
 
+from tests.lossy_proxy import LossyProxy
 from tests.servers import Server, free_port
 from tests.tls import KEY, TlsRedis
 
@@ -50,7 +51,22 @@ def test_retry_count_is_configured(example: ModuleType, monkeypatch: pytest.Monk
     monkeypatch.setattr(redis.Connection, "_connect", counted)
     with pytest.raises(redis.ConnectionError):
         example.connect(f"redis://127.0.0.1:{free_port()}").ping()
-    assert len(attempts) == 1 + 3
+    assert len(attempts) == 1 + 1
+
+
+def test_pool_retries_count_one_incr_again(example: ModuleType, own_server: Server) -> None:
+    counted = []
+    for retries in (1, 0):
+        proxy = LossyProxy(own_server.port, "INCRBY", losses=1)  # what redis-py sends
+        with example.connect(proxy.url, retries=retries) as client:
+            try:
+                counted.append(client.incr(f"counter:{retries}"))
+            except redis.ConnectionError:
+                counted.append("error")
+        proxy.close()
+    with example.connect(own_server.url) as client:
+        assert counted == [2, "error"]
+        assert client.mget("counter:1", "counter:0") == ["2", "1"]
 
 
 def test_exhausted_pool_waits_then_errors(example: ModuleType, redis_url: str) -> None:
