@@ -7,8 +7,8 @@ using static StackExchange.Redis.ConnectionFailureType;
 
 static class Breaker
 {
-    /// <summary>Make a connection that fails fast: 0.2 s for an answer, at once where there is no connection.</summary>
-    public static async Task<ConnectionMultiplexer> ConnectAsync(string url)
+    /// <summary>Make a connection that fails fast: `wait` ms for an answer, at once where there is no connection.</summary>
+    public static async Task<ConnectionMultiplexer> ConnectAsync(string url, int wait = 200)
     {
         var uri = new Uri(url); // which StackExchange.Redis does not read by itself
         var login = uri.UserInfo.Split(':', 2).Select(Uri.UnescapeDataString);
@@ -20,7 +20,7 @@ static class Breaker
             Password = login.ElementAtOrDefault(1),
             AbortOnConnectFail = false,
             ConnectTimeout = 500,
-            AsyncTimeout = 200,
+            AsyncTimeout = wait,
             HeartbeatInterval = TimeSpan.FromMilliseconds(50),
             BacklogPolicy = BacklogPolicy.FailFast,
         });
@@ -87,14 +87,15 @@ static class Breaker
                 Answered(call);
                 return result;
             }
-            catch (RedisServerException) { Answered(call); throw; } // it is there
             catch (Exception e) when (IsOutage(e)) { Failed(call); }
+            catch (RedisServerException) { Answered(call); throw; } // it is there
             finally { Done(call); }
             return await fallback();
         }
         // --8<-- [end:call]
 
-        static bool IsOutage(Exception e) => e is RedisTimeoutException
+        static bool IsOutage(Exception e) => e is TimeoutException // that of Redis, or of WaitAsync
+            or RedisServerException { Kind: RedisErrorKind.ClusterDown or RedisErrorKind.Loading }
             or RedisConnectionException && !BadLogin(e) && !e.Message.Contains("hashslot"); // that is a MOVED
         static bool BadLogin(Exception? e) => e is not null && (BadLogin(e.InnerException)
             || e is RedisConnectionException { FailureType: AuthenticationFailure });
@@ -103,22 +104,22 @@ static class Breaker
     static async Task Main()
     {
         var url = Environment.GetEnvironmentVariable("REDIS_URL") ?? "redis://127.0.0.1:6379";
-        await using var redis = await ConnectAsync(url);
+        await using var redis = await ConnectAsync(url, wait: 500);
         await using var admin = await ConnectionMultiplexer.ConnectAsync($"{new Uri(url).Authority},allowAdmin=true");
         var cache = redis.GetDatabase();
         await cache.StringSetAsync("demo:name", "Ada from Redis", TimeSpan.FromMinutes(1));
-        var (breaker, sent) = (new CircuitBreaker(3, TimeSpan.FromSeconds(1.5), null), 0);
+        var (breaker, sent) = (new CircuitBreaker(3, TimeSpan.FromSeconds(2.5), null), 0);
         Task<string> ReadAsync() => breaker.CallAsync(
             async () => { sent++; return (string)(await cache.StringGetAsync("demo:name"))!; },
             () => Task.FromResult("Ada from the database"));
 
         Console.WriteLine($"Redis is well: {await ReadAsync()}");
-        await admin.GetDatabase().ExecuteAsync("CLIENT", "PAUSE", 1200, "ALL"); // ms in which no client gets an answer
+        await admin.GetDatabase().ExecuteAsync("CLIENT", "PAUSE", 3000, "ALL"); // ms in which no client gets an answer
         sent = 0;
         for (var i = 0; i < 1000; i++) await ReadAsync();
         Console.WriteLine($"Redis does not answer, 1000 reads: {sent} sent to Redis");
         Console.WriteLine($"one of them: {await ReadAsync()}");
-        await Task.Delay(2000);
+        await Task.Delay(3000);
         Console.WriteLine($"after the wait: {await ReadAsync()}");
     }
 }

@@ -13,19 +13,20 @@ from typing import TypeVar
 
 import redis
 from redis.backoff import NoBackoff
+from redis.exceptions import ClusterDownError, MaxConnectionsError
 from redis.retry import Retry
 
 T = TypeVar("T")
 Clock = Callable[[], float]
 
 
-def connect(url: str) -> redis.Redis:
-    """Make a client that fails fast: 0.2 s for the connection, 0.2 s for an answer, one try."""
+def connect(url: str, wait: float = 0.2) -> redis.Redis:
+    """Make a client that fails fast: one try. `wait`: seconds for the connection, and again for an answer."""
     return redis.Redis.from_url(
         url,
         decode_responses=True,
-        socket_connect_timeout=0.2,
-        socket_timeout=0.2,
+        socket_connect_timeout=wait,
+        socket_timeout=wait,
         retry=Retry(NoBackoff(), retries=0),
     )
 
@@ -82,13 +83,15 @@ class CircuitBreaker:
             return fallback()  # at once: nothing is sent
         try:
             result = command()
+        except MaxConnectionsError:
+            pass  # our own pool is used up: nobody has asked Redis
+        except redis.AuthenticationError:
+            raise  # a ConnectionError by class, but waiting mends no password
+        except (redis.ConnectionError, redis.TimeoutError, ClusterDownError):
+            self.failed(call)
         except redis.ResponseError:
             self.answered(call)  # our mistake, and proof that Redis is there
             raise
-        except redis.AuthenticationError:
-            raise  # a ConnectionError by class, but waiting mends no password
-        except (redis.ConnectionError, redis.TimeoutError):
-            self.failed(call)
         else:
             self.answered(call)
             return result
@@ -100,9 +103,9 @@ class CircuitBreaker:
 
 
 def main() -> None:
-    cache = connect(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379"))
+    cache = connect(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379"), wait=0.5)
     cache.set("demo:name", "Ada from Redis", ex=60)
-    breaker, calls = CircuitBreaker(limit=3, wait=1.5), Counter[str]()
+    breaker, calls = CircuitBreaker(limit=3, wait=2.5), Counter[str]()
 
     def ask() -> str:
         calls["sent to Redis"] += 1
@@ -112,13 +115,13 @@ def main() -> None:
         return breaker.call(ask, fallback=lambda: "Ada from the database")
 
     print("Redis is well:", read())
-    cache.client_pause(1200, all=True)  # milliseconds in which no client gets an answer
+    cache.client_pause(3000, all=True)  # milliseconds in which no client gets an answer
     calls.clear()
     for _ in range(1000):
         read()
     print(f"Redis does not answer, 1000 reads: {calls['sent to Redis']} sent to Redis")
     print("one of them:", read())
-    time.sleep(2)
+    time.sleep(3)
     print("after the wait:", read())
 
 

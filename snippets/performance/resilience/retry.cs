@@ -8,23 +8,34 @@ using StackExchange.Redis.Availability;
 static class Retry
 {
     // --8<-- [start:repeatable]
-    static readonly RetryPolicy Policy = new RetryPolicy.Builder
+    static readonly RetryPolicy Policy = new UnlessRefused(new RetryPolicy.Builder
     {
         MaxAttempts = 5,
         RetryDelay = TimeSpan.FromMilliseconds(50),
         JitterMax = TimeSpan.FromMilliseconds(200), // at most so much more, at random
-        // the default, said: reads, and writes of which the last wins; no INCR
+        // the default, said: reads, and writes where the last one wins; no INCR
         MaxCommandRetryCategory = CommandFlags.CommandRetryWriteLastWins,
-    }.Create();
+    });
+
+    sealed class UnlessRefused(RetryPolicy.Builder settings) : RetryPolicy(settings)
+    {
+        // a wrong password looks like a lost connection, and no wait mends it
+        public override RetryResult CanRetry(in FaultContext context) =>
+            context.Fault?.InnerException is RedisConnectionException
+            { FailureType: ConnectionFailureType.AuthenticationFailure }
+                ? RetryResult.None : base.CanRetry(context);
+    }
     // --8<-- [end:repeatable]
 
     // --8<-- [start:retry]
     // 5 tries of 0.25 s (timeout and heartbeat), 4 waits of at most 0.25 s, a margin
     public static readonly TimeSpan Deadline = TimeSpan.FromSeconds(2.5);
 
-    /// <summary>A database that repeats what the policy lets it repeat.</summary>
-    public static IDatabaseAsync GetRetrying(IConnectionMultiplexer redis) =>
-        redis.GetDatabase().WithRetry(Policy);
+    /// <summary>Send a command, and again where the policy lets it. At the deadline,
+    /// throw a TimeoutException; what is under way may still reach Redis.</summary>
+    public static Task<T> SendAsync<T>(
+        IConnectionMultiplexer redis, Func<IDatabaseAsync, Task<T>> command) =>
+        command(redis.GetDatabase().WithRetry(Policy)).WaitAsync(Deadline);
     // --8<-- [end:retry]
 
     // --8<-- [start:connect]
@@ -50,13 +61,16 @@ static class Retry
     // --8<-- [start:once]
     const int Seen = 60; // seconds; longer than any caller goes on repeating
     const string CountOnceScript = """
-        if redis.call('SET', KEYS[2], '', 'NX', 'EX', ARGV[1]) then
-          return redis.call('INCR', KEYS[1])
+        if redis.call('EXISTS', KEYS[2]) == 1 then
+          return redis.call('GET', KEYS[1]) or '0'
         end
-        return tonumber(redis.call('GET', KEYS[1]))
+        local count = redis.call('INCR', KEYS[1])
+        redis.call('SET', KEYS[2], '', 'EX', ARGV[1])
+        return count
         """;
 
-    /// <summary>Count a request, however often it is sent.</summary>
+    /// <summary>Count a request once, however often it is sent. Return the count
+    /// as it is now.</summary>
     public static async Task<long> CountOnceAsync(
         IDatabaseAsync cache, string name, string request)
     {
@@ -74,7 +88,6 @@ static class Retry
     {
         var url = Environment.GetEnvironmentVariable("REDIS_URL") ?? "redis://127.0.0.1:6379";
         await using var redis = await ConnectAsync(url);
-        var cache = GetRetrying(redis);
         var address = new Uri(url).Authority;
         await using var admin = await ConnectionMultiplexer.ConnectAsync($"{address},allowAdmin=true,asyncTimeout=20000");
         var server = admin.GetDatabase();
@@ -82,19 +95,20 @@ static class Retry
         await server.StringSetAsync("demo:name", "Ada", TimeSpan.FromMinutes(1));
 
         await server.ExecuteAsync("CLIENT", "PAUSE", 300, "ALL"); // ms in which no client gets an answer
-        Console.WriteLine($"GET, no answer at first: {await cache.StringGetAsync("demo:name")}");
+        Console.WriteLine($"GET, no answer at first: {await SendAsync(redis, cache => cache.StringGetAsync("demo:name"))}");
         await server.ExecuteAsync("CLIENT", "PAUSE", 300, "ALL");
-        var stored = await cache.StringSetAsync("demo:name", "Grace", TimeSpan.FromMinutes(1));
+        var stored = await SendAsync(redis, cache => cache.StringSetAsync("demo:name", "Grace", TimeSpan.FromMinutes(1)));
         Console.WriteLine($"SET, no answer at first: {(stored ? "stored" : "not stored")}");
 
         var holder = server.ScriptEvaluateAsync(Hold);
         await Task.Delay(100); // it runs now
-        try { await cache.StringIncrementAsync("counter:orders"); }
+        try { await SendAsync(redis, cache => cache.StringIncrementAsync("counter:orders")); }
         catch (RedisTimeoutException) { Console.WriteLine("INCR, no answer: an error, not repeated"); }
         await holder;
-        Console.WriteLine($"counter when Redis answers again: {await cache.StringGetAsync("counter:orders")}");
+        Console.WriteLine($"counter when Redis answers again: {await SendAsync(redis, cache => cache.StringGetAsync("counter:orders"))}");
 
-        Console.WriteLine($"INCR by request 7: {await CountOnceAsync(cache, "orders", "request-7")}");
-        Console.WriteLine($"INCR by request 7, sent again: {await CountOnceAsync(cache, "orders", "request-7")}");
+        Task<long> CountAsync() => SendAsync(redis, cache => CountOnceAsync(cache, "orders", "request-7"));
+        Console.WriteLine($"INCR by request 7: {await CountAsync()}");
+        Console.WriteLine($"INCR by request 7, sent again: {await CountAsync()}");
     }
 }

@@ -15,7 +15,7 @@ from redis.retry import Retry
 
 # --8<-- [start:repeatable]
 READS = {"GET", "MGET", "EXISTS", "TTL", "HGET", "HGETALL", "SMEMBERS", "ZRANGE"}
-LAST_WINS = {"DEL", "UNLINK"}  # twice is as good as once
+LAST_WINS = {"DEL", "UNLINK"}  # as SET: the second try undoes what others wrote
 
 
 def may_be_repeated(name: str, *args: Any) -> bool:
@@ -30,7 +30,7 @@ def may_be_repeated(name: str, *args: Any) -> bool:
 
 # --8<-- [start:retry]
 WAIT = 0.2  # seconds to wait for a connection, and again for an answer
-DEADLINE = 1.5  # seconds for a command with all its tries
+DEADLINE = 1.5  # seconds in which the last try must be able to end
 BASE, CAP = 0.02, 0.3  # seconds between two tries: from, and up to
 
 
@@ -50,7 +50,7 @@ class RetryingRedis(redis.Redis):
             except (redis.ConnectionError, redis.TimeoutError):
                 pause = random.uniform(0, ceiling)  # full jitter spreads callers
                 if time.monotonic() + pause + 2 * WAIT > deadline:
-                    raise  # no time for another try
+                    raise  # no time for another try that finds nobody there
             time.sleep(pause)
             ceiling = min(CAP, ceiling * 2)
 
@@ -76,15 +76,17 @@ def connect(url: str) -> RetryingRedis:
 # --8<-- [start:once]
 SEEN = 60  # seconds; longer than any caller goes on repeating
 COUNT_ONCE = """
-if redis.call('SET', KEYS[2], '', 'NX', 'EX', ARGV[1]) then
-  return redis.call('INCR', KEYS[1])
+if redis.call('EXISTS', KEYS[2]) == 1 then
+  return redis.call('GET', KEYS[1]) or '0'
 end
-return tonumber(redis.call('GET', KEYS[1]))
+local count = redis.call('INCR', KEYS[1])
+redis.call('SET', KEYS[2], '', 'EX', ARGV[1])
+return count
 """
 
 
 def count_once(cache: RetryingRedis, name: str, request: str) -> int:
-    """Count a request, however often it is sent. Its id makes it repeatable."""
+    """Count a request once, however often it is sent. Return the count as it is."""
     counter = f"counter:{name}"
     seen = f"seen:{{{counter}}}:{request}"  # the braces keep both keys in one slot
     return int(cache.repeat("EVAL", COUNT_ONCE, 2, counter, seen, SEEN))

@@ -89,6 +89,14 @@ public sealed class BreakerTests
         Assert.Equal("Redis", await breaker.CallAsync(Works, Fallback));
     }
 
+    [Fact(DisplayName = "cluster_that_is_down_opens_it")]
+    public async Task ClusterThatIsDownOpensIt()
+    {
+        foreach (var kind in new[] { RedisErrorKind.ClusterDown, RedisErrorKind.Loading, RedisErrorKind.ClusterDown })
+            Assert.Equal("fallback", await breaker.CallAsync(() => throw new RedisServerException(kind, CommandFlags.None, "down"), Fallback));
+        Assert.Equal("fallback", await breaker.CallAsync(Works, Fallback));
+    }
+
     [Fact(DisplayName = "probe_that_raises_leaves_room_for_the_next")]
     public async Task ProbeThatRaisesLeavesRoomForTheNext()
     {

@@ -27,18 +27,24 @@ public sealed class RetryTests : IAsyncLifetime
     public async Task GivesUpWithinDeadline()
     {
         await using var own = await Retry.ConnectAsync(server.Url);
-        var cache = Retry.GetRetrying(own);
-        await cache.PingAsync();
+        Task<RedisValue> ReadAsync() => Retry.SendAsync(own, cache => cache.StringGetAsync("demo:name"));
+        await ReadAsync();
         await server.FreezeAsync();
         var waited = Stopwatch.StartNew();
-        Assert.True(await Record.ExceptionAsync(() => cache.StringGetAsync("demo:name"))
-            is RedisTimeoutException or RedisConnectionException); // by then it may have given the connection up
+        Assert.True(await Record.ExceptionAsync(ReadAsync)
+            is TimeoutException or RedisConnectionException); // by then it may have given the connection up
         var frozen = waited.Elapsed;
         server.Kill();
         waited.Restart();
-        await Assert.ThrowsAsync<RedisConnectionException>(() => cache.StringGetAsync("demo:name"));
-        var limit = Retry.Deadline + TimeSpan.FromSeconds(2); // this machine may be busy
-        Assert.InRange(frozen, TimeSpan.FromSeconds(0.3), limit); // more than one try
+        Assert.True(await Record.ExceptionAsync(ReadAsync) is TimeoutException or RedisConnectionException);
+        var limit = Retry.Deadline + TimeSpan.FromSeconds(1); // this machine may be busy
+        Assert.InRange(frozen, TimeSpan.Zero, limit);
+        Assert.InRange(waited.Elapsed, TimeSpan.Zero, limit);
+
+        waited.Restart(); // and where the tries did not end by themselves
+        var endless = Retry.SendAsync(own, _ => new TaskCompletionSource<int>().Task);
+        Assert.Same(endless, await Task.WhenAny(endless, Task.Delay(20_000)));
+        await Assert.ThrowsAsync<TimeoutException>(() => endless);
         Assert.InRange(waited.Elapsed, TimeSpan.Zero, limit);
     }
 
@@ -66,11 +72,23 @@ public sealed class RetryTests : IAsyncLifetime
     {
         await plain.ListLeftPushAsync("demo:list", "1");
         await using var own = await Retry.ConnectAsync(server.Url);
-        var cache = Retry.GetRetrying(own);
-        var error = await Assert.ThrowsAsync<RedisServerException>(() => cache.StringGetAsync("demo:list"));
+        Task<RedisValue> ReadAsync(IConnectionMultiplexer from) => Retry.SendAsync(from, cache => cache.StringGetAsync("demo:list"));
+        var error = await Assert.ThrowsAsync<RedisServerException>(() => ReadAsync(own));
         Assert.StartsWith("WRONGTYPE", error.Message);
+        Assert.Matches("cmdstat_get:.*failed_calls=1\\s", $"{await plain.ExecuteAsync("INFO", "commandstats")}");
+        await plain.ExecuteAsync("CONFIG", "SET", "requirepass", "changed");
+        var said = ""; // of a connection's failures only the first has its reason; on a busy machine that may be a time-out
+        for (var i = 0; !said.Contains("NOAUTH") && i < 5; i++)
+        {
+            await using var stranger = await Retry.ConnectAsync(server.Url);
+            var refused = ReadAsync(stranger);
+            var atOnce = refused.IsCompleted; // a second try would come after a wait
+            said = $"{await Record.ExceptionAsync(() => refused)}";
+            Assert.True(atOnce || !said.Contains("NOAUTH"), "it was tried again");
+        }
+        Assert.Contains("NOAUTH", said);
         server.Kill();
-        await Assert.ThrowsAsync<RedisConnectionException>(() => cache.StringGetAsync("demo:list"));
+        await Assert.ThrowsAsync<RedisConnectionException>(() => ReadAsync(own));
     }
 
     [Fact(DisplayName = "reads_and_plain_sets_are_repeated")]
@@ -114,8 +132,8 @@ public sealed class RetryTests : IAsyncLifetime
     {
         using var proxy = new LossyProxy(server.Url, "NX", 2);
         await using var own = await Retry.ConnectAsync(proxy.Url);
-        await Assert.ThrowsAnyAsync<RedisException>(() => Retry.GetRetrying(own).StringSetAsync(
-            "demo:name", "mine", TimeSpan.FromMinutes(1), When.NotExists, CommandFlags.CommandRetryNever));
+        await Assert.ThrowsAnyAsync<RedisException>(() => Retry.SendAsync(own, cache => cache.StringSetAsync(
+            "demo:name", "mine", TimeSpan.FromMinutes(1), When.NotExists, CommandFlags.CommandRetryNever)));
         Assert.Equal(1, proxy.Attempts);
     }
 
@@ -128,11 +146,30 @@ public sealed class RetryTests : IAsyncLifetime
         Assert.Equal(6, (long)await plain.StringGetAsync("counter:orders"));
     }
 
+    [Fact(DisplayName = "request_that_could_not_be_counted_is_not_marked")]
+    public async Task RequestThatCouldNotBeCountedIsNotMarked()
+    {
+        await plain.StringSetAsync("counter:orders", "letters");
+        for (var i = 0; i < 2; i++)
+            await Assert.ThrowsAsync<RedisServerException>(() => Retry.CountOnceAsync(plain, "orders", "7"));
+        await plain.KeyDeleteAsync("counter:orders");
+        Assert.Equal(1, await Retry.CountOnceAsync(plain, "orders", "7"));
+    }
+
+    [Fact(DisplayName = "repeat_answers_the_count_as_it_is_now")]
+    public async Task RepeatAnswersTheCountAsItIsNow()
+    {
+        foreach (var (request, count) in new[] { ("7", 1), ("8", 2), ("7", 2) })
+            Assert.Equal(count, await Retry.CountOnceAsync(plain, "orders", request));
+        await plain.KeyDeleteAsync("counter:orders"); // evicted, and the marker is still there
+        Assert.Equal(0, await Retry.CountOnceAsync(plain, "orders", "7"));
+    }
+
     /// <summary>Run a command through a proxy that loses two replies to it. Returns its result and its tries.</summary>
     async Task<(T, int)> LoseTwoReplies<T>(string command, Func<IDatabaseAsync, Task<T>> run)
     {
         using var proxy = new LossyProxy(server.Url, command, 2);
         await using var own = await Retry.ConnectAsync(proxy.Url);
-        return (await run(Retry.GetRetrying(own)), proxy.Attempts);
+        return (await Retry.SendAsync(own, run), proxy.Attempts);
     }
 }

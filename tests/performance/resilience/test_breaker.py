@@ -108,6 +108,33 @@ def test_app_errors_do_not_trip(breaker: Any, redis_url: str) -> None:
     assert breaker.call(works, fallback) == "Redis"
 
 
+def test_cluster_that_is_down_opens_it(breaker: Any) -> None:
+    def down() -> str:
+        raise redis.exceptions.ClusterDownError("CLUSTERDOWN The cluster is down")
+
+    for _ in range(3):
+        assert breaker.call(down, fallback) == "fallback"
+    assert breaker.call(works, fallback) == "fallback"
+
+
+def test_own_exhausted_pool_does_not_open_it(breaker: Any, redis_url: str) -> None:
+    client = redis.Redis(connection_pool=redis.ConnectionPool.from_url(redis_url, max_connections=1))
+    held = client.connection_pool.get_connection()
+    for _ in range(10):
+        assert breaker.call(client.ping, fallback) == "fallback"
+    client.connection_pool.release(held)
+    assert breaker.call(client.ping, fallback) is True
+
+
+def test_callers_who_waited_for_a_connection_in_vain_open_it(breaker: Any, redis_url: str) -> None:
+    pool: Any = redis.BlockingConnectionPool.from_url(redis_url, max_connections=1, timeout=0.01)
+    client, held = redis.Redis(connection_pool=pool), pool.get_connection()
+    for _ in range(3):
+        assert breaker.call(client.ping, fallback) == "fallback"
+    pool.release(held)
+    assert breaker.call(client.ping, fallback) == "fallback"
+
+
 def test_probe_that_raises_leaves_room_for_the_next(breaker: Any, clock: Clock) -> None:
     def bug() -> str:
         raise ZeroDivisionError
