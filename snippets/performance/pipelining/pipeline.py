@@ -19,7 +19,11 @@ def run(
     commands: Iterable[Command],
     size: int = 500,
 ) -> Iterator[tuple[Command, Any]]:
-    """Yield each command with its reply, or with the error that it alone raised."""
+    """Yield each command with its reply, or with the error that it alone raised.
+
+    Nothing is sent until you iterate. A lost connection raises: then nobody knows
+    what the chunk under way has done, and the rest was not sent.
+    """
     rest = iter(commands)
     while chunk := list(islice(rest, size)):
         pipe: Any = client.pipeline(transaction=False)  # the default adds MULTI
@@ -33,7 +37,10 @@ def run(
 
 # --8<-- [start:write]
 def set_many(client: redis.Redis, values: dict[str, str], ttl: int) -> list[str]:
-    """SET each value with its TTL, as MSET cannot. Return the keys that failed."""
+    """SET each value with its TTL, as MSET cannot. Return the keys that failed.
+
+    A lost connection raises. For a cache: forget it, the next miss fills in.
+    """
     expiry = ("EX", str(ttl))
     commands = (("SET", key, value, *expiry) for key, value in values.items())
     replies = run(client, commands)
