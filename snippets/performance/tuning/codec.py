@@ -15,8 +15,8 @@ PLAIN, ZLIB = b"\x00", b"\x01"  # a stored value begins with one of these
 
 
 def encode(data: bytes) -> bytes:
-    """Return what to store. Level 1: nearly as small as level 9, much faster."""
-    packed = zlib.compress(data, level=1) if len(data) >= THRESHOLD else data
+    """Return what to store: compressed if it is big, and if that is shorter."""
+    packed = zlib.compress(data) if len(data) >= THRESHOLD else data
     return ZLIB + packed if len(packed) < len(data) else PLAIN + data
 
 
