@@ -35,7 +35,7 @@ static class Multiplexer
     /// <summary>Every service that asks gets the same multiplexer.</summary>
     public static ServiceProvider Register(IConnectionMultiplexer redis) =>
         new ServiceCollection()
-            .AddSingleton(_ => redis) // disposed with it, once anyone has asked
+            .AddSingleton(_ => redis) // the provider disposes it, once it was asked for
             .AddTransient<Greetings>()
             .BuildServiceProvider();
 
