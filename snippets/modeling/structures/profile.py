@@ -18,7 +18,7 @@ def connect(url: str) -> redis.Redis:
         decode_responses=True,
         socket_connect_timeout=0.5,
         socket_timeout=0.5,
-        retry=Retry(NoBackoff(), retries=0),  # a repeated INCR would count twice
+        retry=Retry(NoBackoff(), retries=0),  # a repeated HINCRBY would count twice
     )
 
 
@@ -32,10 +32,10 @@ class Profile:
 
 
 def save(cache: redis.Redis, profile: Profile) -> None:
-    """Replace the whole profile. HSET alone would keep fields that are no more."""
+    """Replace the whole, and so what others wrote since it was loaded."""
     fields: Any = asdict(profile)
     with cache.pipeline(transaction=True) as change:
-        change.delete(f"user:{profile.id}")
+        change.delete(f"user:{profile.id}")  # HSET keeps old fields
         change.hset(f"user:{profile.id}", mapping=fields)
         change.execute()
 
@@ -49,7 +49,8 @@ def load(cache: redis.Redis, user_id: str) -> Profile | None:
     fields: Any = cache.hgetall(f"user:{user_id}")
     if "id" not in fields:  # no such key is an empty hash, not None
         return None
-    return Profile(**{**fields, "visits": int(fields["visits"])})
+    texts = {name: fields.get(name, "") for name in ("id", "name", "email")}
+    return Profile(**texts, visits=int(fields.get("visits", 0)))
 
 
 # --8<-- [end:profile]

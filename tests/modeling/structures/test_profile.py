@@ -27,6 +27,23 @@ def test_saving_leaves_no_field_of_before(example: ModuleType, cache: redis.Redi
     assert set(cache.hgetall("user:1")) == {"id", "name", "email", "visits"}
 
 
+def test_saving_the_whole_overwrites_what_was_counted_meanwhile(example: ModuleType, cache: redis.Redis) -> None:
+    example.save(cache, example.Profile("1", "Ada", "ada@example.com"))
+    loaded = example.load(cache, "1")
+    example.visit(cache, "1")
+    cache.hset("user:1", "phone", "0123")  # a field of a newer release
+    example.save(cache, loaded)
+    assert example.load(cache, "1") == loaded  # no visit
+    assert not cache.hexists("user:1", "phone")
+
+
+def test_a_profile_of_another_release_loads(example: ModuleType, cache: redis.Redis) -> None:
+    cache.hset("user:1", mapping={"id": "1", "name": "Ada", "email": "a@b.c", "visits": "7", "phone": "0123"})
+    assert example.load(cache, "1") == example.Profile("1", "Ada", "a@b.c", 7)
+    cache.hset("user:2", mapping={"id": "2", "name": "Grace"})
+    assert example.load(cache, "2") == example.Profile("2", "Grace", "", 0)
+
+
 def test_hset_keeps_the_fields_that_it_does_not_name(cache: redis.Redis) -> None:
     cache.hset("user:1", mapping={"id": "1", "phone": "0123"})
     cache.hset("user:1", mapping={"id": "1", "name": "Ada"})
