@@ -58,7 +58,8 @@ def save(cache: redis.Redis, product: Product) -> None:
         for index in sorted(after):
             pipe.sadd(index, product.id)
 
-    cache.transaction(change, key)  # WATCH: again, if the product has changed
+    # WATCH: again whenever somebody changed it meanwhile; there is no limit
+    cache.transaction(change, key)
 
 
 # --8<-- [end:save]

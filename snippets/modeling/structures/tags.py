@@ -17,7 +17,7 @@ def connect(url: str) -> redis.Redis:
         decode_responses=True,
         socket_connect_timeout=0.5,
         socket_timeout=0.5,
-        retry=Retry(NoBackoff(), retries=0),  # a repeated INCR would count twice
+        retry=Retry(NoBackoff(), retries=0),  # a repeat that comes late would undo another's change
     )
 
 
