@@ -58,6 +58,8 @@ def main() -> None:
     if urlsplit(url).hostname not in ("127.0.0.1", "localhost"):
         raise SystemExit("This program makes Redis evict keys. Run it against one on this machine.")
     cache = redis.Redis.from_url(url, decode_responses=True)
+    if cache.dbsize():
+        raise SystemExit("This Redis is not empty, and what it holds could go. Run this against an empty one.")
     before: Any = cache.config_get("maxmemory", "maxmemory-policy")
     reads = []
     try:

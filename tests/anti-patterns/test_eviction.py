@@ -74,6 +74,10 @@ def test_eviction_demo_restores_what_it_changed(
         "maxmemory-policy": "allkeys-lfu",
     }
     assert cache.dbsize() == 0
+    cache.set("precious", "the only copy")
+    with pytest.raises(SystemExit, match="not empty"):
+        example.main()
+    assert cache.get("precious") == "the only copy"
     monkeypatch.setenv("REDIS_URL", "redis://cache.example.com:6379")
     with pytest.raises(SystemExit, match="on this machine"):
         example.main()
