@@ -173,6 +173,17 @@ def own_server() -> Iterator[Server]:
 
 
 @pytest.fixture
+def one_node_cluster() -> Iterator[Server]:
+    """A cluster of this test's own: one node that owns all slots, and checks them as any cluster does."""
+    own = Server("--cluster-enabled", "yes")
+    try:
+        own.take_all_slots()
+        yield own
+    finally:
+        own.stop()
+
+
+@pytest.fixture
 def cluster() -> Cluster:
     """A cluster of two shards with nothing in it."""
     cluster = shared_cluster()
