@@ -25,11 +25,11 @@ def write_two(cache: redis.Redis, database: int) -> None:
 
 
 # --8<-- [start:prefix]
-def tenant_key(tenant: str, key: str) -> str:
+def within(app: str, tenant: str, key: str) -> str:
     """Part the tenants by the key, not by the database. A cluster allows it too."""
-    if ":" in tenant:
-        raise ValueError(f"a tenant's name has no colon: {tenant}")
-    return f"tenant:{tenant}:{key}"
+    if not (app and tenant) or ":" in app + tenant:
+        raise ValueError(f"these are no names: {app!r}, {tenant!r}")
+    return f"{app}:{tenant}:{key}"
 
 
 # --8<-- [end:prefix]
@@ -43,7 +43,7 @@ def main() -> None:
     write_two(redis.Redis.from_url(URL), 1)
     for number, one in databases.items():
         print(f"database {number}: {', '.join(key for key in keys if one.delete(key))}")
-    print("instead:", tenant_key("acme", "cache:user:1"))
+    print("instead:", within("shop", "acme", "cache:user:1"))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from types import ModuleType
 import pytest
 import redis
 
-from tests.servers import Server, free_port
+from tests.servers import Server
 
 
 def test_select_on_a_pooled_client_changes_one_connection(example: ModuleType, own_server: Server) -> None:
@@ -16,7 +16,7 @@ def test_select_on_a_pooled_client_changes_one_connection(example: ModuleType, o
 
 
 def test_a_cluster_refuses_select() -> None:
-    server = Server("--cluster-enabled", "yes", "--cluster-port", str(free_port()))
+    server = Server("--cluster-enabled", "yes")
     try:
         with pytest.raises(redis.ResponseError, match="SELECT is not allowed in cluster mode"):
             redis.Redis.from_url(server.url).select(1)
@@ -25,6 +25,7 @@ def test_a_cluster_refuses_select() -> None:
 
 
 def test_a_tenant_is_part_of_the_key_and_cannot_reach_anothers(example: ModuleType) -> None:
-    assert example.tenant_key("acme", "cache:user:1") == "tenant:acme:cache:user:1"
-    with pytest.raises(ValueError, match="no colon"):
-        example.tenant_key("acme:cache", "user:1")
+    assert example.within("shop", "acme", "cache:user:1") == "shop:acme:cache:user:1"
+    for app, tenant in (("shop", "acme:cache"), ("shop:acme", "cache"), ("shop", ""), ("", "acme")):
+        with pytest.raises(ValueError, match="no names"):
+            example.within(app, tenant, "user:1")
