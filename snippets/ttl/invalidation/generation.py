@@ -5,6 +5,7 @@
 
 import json
 import os
+import random
 import uuid
 from collections import Counter
 from collections.abc import Callable
@@ -25,6 +26,11 @@ def connect(url: str) -> redis.Redis:
     )
 
 
+def spread(seconds: int) -> int:
+    """±10 %: what is written together expires apart."""
+    return round(seconds * random.uniform(0.9, 1.1))
+
+
 class Listings:
     """The pages of a category, as many as there are: nobody keeps a list of them."""
 
@@ -37,12 +43,13 @@ class Listings:
         """Return the one in force. If it is lost, a new one begins, no old one."""
         fresh = uuid.uuid4().hex
         key = f"cache:generation:{category}"
-        return str(self.cache.set(key, fresh, nx=True, get=True, ex=86400) or fresh)
+        known = self.cache.set(key, fresh, nx=True, get=True, ex=spread(86_400))
+        return str(known or fresh)
 
-    def invalidate(self, category: str) -> None:
-        """Call it after the commit. One command, however many pages there are."""
-        key = f"cache:generation:{category}"
-        self.try_cache(self.cache.set, key, uuid.uuid4().hex, ex=86400)
+    def invalidate(self, category: str) -> bool:
+        """Call it after the commit. False: Redis is down, and only the TTL is left."""
+        key, fresh = f"cache:generation:{category}", uuid.uuid4().hex
+        return bool(self.try_cache(self.cache.set, key, fresh, ex=spread(86_400)))
 
     # --8<-- [end:generation]
 
@@ -57,7 +64,7 @@ class Listings:
             return list(json.loads(cached))
 
         found = self.load(category, page)
-        self.try_cache(self.cache.set, key, json.dumps(found), ex=600)
+        self.try_cache(self.cache.set, key, json.dumps(found), ex=spread(600))
         return found
 
     # --8<-- [end:read]

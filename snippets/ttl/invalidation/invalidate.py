@@ -45,6 +45,7 @@ def main() -> None:
     kept = ["user:1234:sessions", "cache:user:12345"]
     cache.unlink(*kept)  # left by an earlier run
     cache.zadd("user:1234:sessions", {"abc123": 1_800_000_000})
+    cache.expire("user:1234:sessions", 1800)
     cache.set("cache:user:12345", '{"id":"12345","name":"Grace"}', ex=3600)
 
     for user_id in ("1234", "*"):

@@ -41,7 +41,7 @@ def main() -> None:
     scans = cache.info("commandstats").get("cmdstat_scan", {"calls": 0})["calls"]
     invalidate_user_cache(cache, "1234")
     scans = cache.info("commandstats")["cmdstat_scan"]["calls"] - scans
-    print("1. the cached profile:", after("user:1234"))
+    print("1. the profile it was called for:", after("user:1234"))
     print("2. not a cache at all:", after("user:1234:sessions", "user:1234:activity"))
 
     store_users(cache)

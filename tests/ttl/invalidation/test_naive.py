@@ -13,7 +13,7 @@ def cache(example: ModuleType, redis_url: str) -> redis.Redis:
     return cache
 
 
-def test_naive_invalidation_misses_the_key_that_was_cached(example: ModuleType, cache: redis.Redis) -> None:
+def test_naive_invalidation_misses_the_profile_itself(example: ModuleType, cache: redis.Redis) -> None:
     example.invalidate_user_cache(cache, "1234")
     assert cache.hget("user:1234", "name") == "Ada"
 
