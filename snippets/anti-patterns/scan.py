@@ -92,7 +92,7 @@ def main() -> None:
     print("keys without a TTL, by KEYS:", expire_by_keys(cache, "demo:listing:*", 3600))
     fill(cache)  # a plain SET or MSET takes the TTL away again
     print("keys without a TTL, by SCAN:", expire_by_scan(cache, "demo:listing:*", 3600, 500))
-    print(f"a page of SCAN holds the server for less than a tenth of KEYS: {share(cache) < 0.1}")
+    print(f"a typical page of SCAN holds the server for less than a tenth of KEYS: {share(cache) < 0.1}")
 
     lengths, found = walk(cache, "demo:l*")
     seen = len(set(late) & set(found))
