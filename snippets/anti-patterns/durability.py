@@ -13,7 +13,10 @@ SETTINGS = ("appendonly", "appendfsync", "save")
 
 # --8<-- [start:loss]
 def lost_in_a_crash(settings: dict[str, str]) -> str:
-    """Say what a node with these settings forgets when its machine dies now."""
+    """Say what a node with these settings forgets if its machine dies now.
+
+    If only the process is killed, which is what the tests do, it forgets no more.
+    """
     if settings["appendonly"] == "yes":
         return {
             "always": "nothing that it has answered",
