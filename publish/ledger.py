@@ -10,6 +10,8 @@ from publish.snippets import Fault, Library, Snippet, digest
 FILE = "ledger.json"
 PASSED = "passed"
 RUN = "prints what is stored"  # the outcome of running the program itself, beside those of its tests
+CONTRACT = "tests/test_contract.py"  # runs every program
+RUNS = ("prints_what_is_stored", "every_pattern_has_one_type")  # its tests, of which the worst is the outcome of a run
 
 Ledger = dict[str, dict[str, Any]]
 

@@ -1,11 +1,14 @@
-"""Find the tests that prove claims: by name, in every language, with file, line and last outcome."""
+"""Find the tests that prove claims: by name, in every language, with file, line and last outcome.
+
+They lie beside the examples. Those of the contract speak for every program at once.
+"""
 
 import re
 from pathlib import Path
 from typing import NamedTuple
 
 from publish.languages import LANGUAGES
-from publish.ledger import Ledger, hashes
+from publish.ledger import CONTRACT, PASSED, RUN, RUNS, Ledger, hashes
 from publish.snippets import Library
 
 NOT_RUN = "not run since it changed"
@@ -36,7 +39,21 @@ def collect(root: Path, library: Library, ledger: Ledger) -> dict[str, list[Proo
             outcome = outcomes.get(name, NOT_RUN)
             proof = Proof(name, snippet.example, snippet.language.label, path, line, outcome, row.get("date", ""))
             proofs.setdefault(name, []).append(proof)
+    if (root / CONTRACT).exists():
+        outcome, date = every_run(root, library, ledger)
+        for name, line in names((root / CONTRACT).read_text("utf-8"), ".py").items():
+            if name in RUNS:
+                proofs.setdefault(name, []).append(Proof(name, "", "Python", CONTRACT, line, outcome, date))
     return proofs
+
+
+def every_run(root: Path, library: Library, ledger: Ledger) -> tuple[str, str]:
+    """Return the outcome of running all programs, and the day of the first of these runs."""
+    rows = [ledger.get(snippet.path, {}) for snippet in library.snippets]
+    if any(row.get("hashes") != hashes(root, library, one) for one, row in zip(library.snippets, rows, strict=True)):
+        return NOT_RUN, ""
+    worse = [outcome for row in rows if (outcome := row["outcomes"].get(RUN, NOT_RUN)) != PASSED]
+    return (worse[0] if worse else PASSED), min((row["date"] for row in rows), default="")
 
 
 def names(text: str, extension: str) -> dict[str, int]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from yaml.nodes import Node
+from yaml.nodes import Node, SequenceNode
 
 from publish.nodes import Reader, line_of
 from publish.quiz import headings, page_problem
@@ -20,14 +20,14 @@ PLACE = re.compile(r"\{\w+\}")  # what varies in a pattern
 
 @dataclass(frozen=True)
 class Row:
-    """A pattern. Its TTL in words, and as the least and the most seconds; `never` where a key may live without one."""
+    """A pattern. Its TTL in words, and as ranges of seconds; `never` where a key may live without one."""
 
     pattern: str
     type: str
     ttl: str
     owner: str
     holds: str
-    seconds: tuple[int, int] | None
+    seconds: tuple[range, ...]
     never: bool
     line: int
 
@@ -36,9 +36,11 @@ class Row:
         fixed = map(re.escape, PLACE.split(self.pattern))
         return re.fullmatch(r"(?:[^:{}]+|\{[^{}]+\})".join(fixed), key) is not None
 
-    def allows(self, ttl: int) -> bool:
-        """Return whether a key of this pattern may have this TTL, as the command TTL answers it."""
-        return self.never if ttl == -1 else self.seconds is not None and self.seconds[0] <= ttl <= self.seconds[1]
+    def allows(self, ttl: int, age: int = 0) -> bool:
+        """Return whether a key may have this TTL, as the command TTL answers at most `age` seconds after the write."""
+        if ttl == -1:
+            return self.never
+        return any(ttl + passed in one for one in self.seconds for passed in range(age + 1))
 
 
 def read(root: Path) -> tuple[list[Row], list[Fault]]:
@@ -63,16 +65,24 @@ def row(reader: Reader, root: Path, node: Node) -> Row:
         reader.wrong(found["type"], f"{text['type']} is no type; there is {', '.join(TYPES)}")
     if text["owner"] and (problem := page_problem(root, text["owner"])):
         reader.wrong(found["owner"], problem)
-    bounds = [reader.text(one, "seconds") for one in reader.items(found.get("seconds"), "seconds")]
-    seconds = (int(bounds[0]), int(bounds[1])) if len(bounds) == 2 and all(map(str.isdecimal, bounds)) else None
-    if "seconds" in found and (seconds is None or seconds[0] > seconds[1]):
-        reader.wrong(found["seconds"], "seconds is the least and the most of the TTL, as [54, 3960]")
+    bounds = reader.items(found.get("seconds"), "seconds")
+    several = bool(bounds) and isinstance(bounds[0], SequenceNode)
+    ranges = [reader.items(one, "a range") for one in bounds] if several else [bounds] * ("seconds" in found)
+    seconds = tuple(between([reader.text(bound, "seconds") for bound in one]) for one in ranges)
+    if not all(seconds):
+        reader.wrong(found["seconds"], "seconds is the least and the most of the TTL, as [54, 66], or a list of such")
     never = reader.text(found.get("never"), "never")
     if never not in ("", "true"):
         reader.wrong(found["never"], f"never is true, or it is not there; it is no {never}")
     if found and not never and "seconds" not in found and text["type"] != "channel":
         reader.wrong(node, "a row needs seconds, or `never: true` where a key may live for ever")
     return Row(**text, seconds=seconds, never=bool(never), line=line_of(node))
+
+
+def between(bounds: list[str]) -> range:
+    """Return the range that the least and the most include; an empty one where they are something else."""
+    numbers = [int(bound) for bound in bounds if bound.isdecimal()]
+    return range(numbers[0], numbers[1] + 1) if len(numbers) == len(bounds) == 2 else range(0)
 
 
 def faults(root: Path) -> Iterator[Fault]:

@@ -26,6 +26,9 @@ BAD: dict[str, tuple[str, str, str]] = {
     "one bound": ("[60, 3600]", "[60]", "2: seconds is the least and the most"),
     "bounds the wrong way round": ("[60, 3600]", "[3600, 60]", "2: seconds is the least and the most"),
     "bounds that are no numbers": ("[60, 3600]", "[1 min, 1 h]", "2: seconds is the least and the most"),
+    "one bound in a range": ("[60, 3600]", "[[60, 66], [3600]]", "2: seconds is the least and the most"),
+    "range that is no list": ("[60, 3600]", "[[60, 66], 3600]", "2: a range is no list"),
+    "no range": ("[60, 3600]", "[]", "2: seconds is the least and the most"),
     "bounds that are no list": ("[60, 3600]", "60", "2: seconds is no list"),
     "owner that does not exist": ("owner: keys.md,", "owner: gone.md,", "1: docs/gone.md does not exist"),
     "owner's anchor that does not exist": ("#why", "#how", "2: docs/keys.md has no heading with the anchor how"),
@@ -73,3 +76,9 @@ def test_ttl_lies_within_its_bounds_or_may_be_none(write: Write) -> None:
     assert never.allows(-1)
     assert not never.allows(60), "its row names no bounds"
     assert [ttl for ttl in (-1, 59, 60, 3600, 3601) if bounded.allows(ttl)] == [60, 3600]
+    assert [ttl for ttl in (49, 50, 3595, 3600, 3601) if bounded.allows(ttl, age=10)] == [50, 3595, 3600]
+
+
+def test_ttl_may_have_several_ranges(write: Write) -> None:
+    _, row = registry.read(write({**SOUND, registry.FILE: DATA.replace("[60, 3600]", "[[54, 66], [3240, 3960]]")}))[0]
+    assert [ttl for ttl in (53, 54, 66, 67, 3239, 3240, 3960, 3961) if row.allows(ttl)] == [54, 66, 3240, 3960]
