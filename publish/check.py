@@ -118,7 +118,8 @@ def check_page(press: Press, path: str, text: str, shown: set[tuple[str, str]]) 
             yield Fault(path, block.line, "is code that no test has run; " + INSTEAD)
 
 
-MISPLACED = re.compile(r"^\s*(#|!!!|\?\?\?|===)|`[^`]*\]\(proof:[^`]*`|!\[[^\]]*\]\(proof:|\[[^\]]*\[[^\]]*\]\(proof:")
+CODE_SPAN = re.compile(r"(`+)(?!`).+?(?<!`)\1(?!`)")
+MISPLACED = re.compile(r"^\s*(#|!!!|\?\?\?|===)|!\[[^\]]*\]\(proof:|\[[^\]]*\[[^\]]*\]\(proof:")
 INSTEAD = f"put it into a file below snippets/ and include a section, or list it in {ALLOWED} with a reason"
 
 
@@ -140,7 +141,9 @@ def check_line(press: Press, path: str, number: int, line: str, shown: set[tuple
                 yield Fault(path, number, f"its proof {claim['name']} {proof.outcome} ({proof.path}:{proof.line})")
     if "](proof:" in CLAIM.sub("", line):
         yield Fault(path, number, "a claim is written [words](proof:name_of_a_test), on one line")
-    elif "](proof:" in line and MISPLACED.search(line):
+    elif "](proof:" in line and (
+        MISPLACED.search(line) or any("](proof:" in one[0] for one in CODE_SPAN.finditer(line))
+    ):
         yield Fault(path, number, "a claim stands in running text, not in a heading, a title, a link or code")
     if re.match(r"[\s>|*+-]*:::", line):
         yield from check_include(press, path, number, line, shown)

@@ -72,6 +72,8 @@ BAD: dict[str, tuple[str, str | bytes, str]] = {
     "claim in a heading": (PAGE, INCLUDE + "\n## [A](proof:it_reads)\n", f"{PAGE}:3: a claim stands in running text"),
     "claim in a title": (PAGE, INCLUDE + '\n!!! note "[A](proof:it_reads)"\n', f"{PAGE}:3: a claim stands in running text"),
     "claim in code": (PAGE, INCLUDE + "\n`[A](proof:it_reads)`\n", f"{PAGE}:3: a claim stands in running text"),
+    "claim in code beside one that is right": (PAGE, INCLUDE + "\n[A](proof:it_reads) `[A](proof:it_reads)`\n", f"{PAGE}:3: a claim stands in running text"),
+    "claim in code with a backtick": (PAGE, INCLUDE + "\n``a ` [A](proof:it_reads)``\n", f"{PAGE}:3: a claim stands in running text"),
     "claim in a link": (PAGE, INCLUDE + "\n[see [A](proof:it_reads)](x.md)\n", f"{PAGE}:3: a claim stands in running text"),
     "unclosed fence": (PAGE, INCLUDE + "\n```mermaid\nflowchart LR\n", f"{PAGE}:3: opens a fence that is never closed"),
     "fence in a list": (PAGE, INCLUDE + "\n- ```\n  x\n  ```\n", f"{PAGE}:3: is code that no test has run"),
@@ -164,6 +166,11 @@ def test_strict_refuses_a_diagram_that_is_not_drawn(course: Path) -> None:
 def test_code_in_words_is_no_code(course: Path) -> None:
     page = course / PAGE
     page.write_text(page.read_text("utf-8") + "\nThe `<pre>` element.\n", "utf-8")
+    assert check(course) == []
+
+
+def test_claim_may_stand_between_pieces_of_code(course: Path) -> None:
+    (course / PAGE).write_text(INCLUDE + "\n`GET`: [it `reads`](proof:it_reads), as `MGET`.\n", "utf-8")
     assert check(course) == []
 
 
