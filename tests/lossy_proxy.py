@@ -23,23 +23,23 @@ class LossyProxy:
                 threading.Thread(target=self.serve, args=(client,), daemon=True).start()
 
     def serve(self, client: socket.socket) -> None:
+        lost = threading.Event()
         with contextlib.suppress(OSError), client, socket.create_connection(("127.0.0.1", self.port)) as server:
-            threading.Thread(target=self.pump, args=(server, client), daemon=True).start()
+            replies = threading.Thread(target=self.pass_replies, args=(server, client, lost), daemon=True)
+            replies.start()
             while data := client.recv(65536):
                 if self.command in data:
                     self.attempts += 1
                     if self.attempts <= self.losses:
-                        client.shutdown(socket.SHUT_WR)  # no reply passes any more
-                        server.sendall(data)
-                        server.shutdown(socket.SHUT_WR)
-                        while server.recv(65536):  # Redis has answered, and closed
-                            pass
-                        return
+                        lost.set()
                 server.sendall(data)
+                if lost.is_set():
+                    replies.join()  # Redis has run the command; only now may the client notice
+                    return
 
-    def pump(self, server: socket.socket, client: socket.socket) -> None:
+    def pass_replies(self, server: socket.socket, client: socket.socket, lost: threading.Event) -> None:
         with contextlib.suppress(OSError):
-            while data := server.recv(65536):
+            while (data := server.recv(65536)) and not lost.is_set():
                 client.sendall(data)
 
     def close(self) -> None:

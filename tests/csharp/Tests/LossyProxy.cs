@@ -39,18 +39,24 @@ sealed class LossyProxy : IDisposable
             {
                 await server.ConnectAsync(IPAddress.Loopback, plan.Port);
                 var (near, far) = (client.GetStream(), server.GetStream());
-                var quiet = new CancellationTokenSource();
-                var replies = far.CopyToAsync(near, quiet.Token);
+                var lost = false;
+                var replies = PassRepliesAsync();
                 var data = new byte[65536];
                 for (int read; (read = await near.ReadAsync(data)) > 0;)
                 {
-                    var lost = Encoding.Latin1.GetString(data, 0, read).Contains(plan.Command)
+                    lost = Encoding.Latin1.GetString(data, 0, read).Contains(plan.Command)
                         && Interlocked.Increment(ref attempts) <= plan.Losses;
-                    if (lost) client.Client.Shutdown(SocketShutdown.Send); // no reply passes any more
                     await far.WriteAsync(data.AsMemory(0, read));
                     if (!lost) continue;
-                    await Task.WhenAny(replies); // it fails at the reply: Redis has run the command
+                    await replies; // Redis has run the command; only now may the client notice
                     return;
+                }
+
+                async Task PassRepliesAsync()
+                {
+                    var answer = new byte[65536];
+                    for (int read; (read = await far.ReadAsync(answer)) > 0 && !lost;)
+                        await near.WriteAsync(answer.AsMemory(0, read));
                 }
             }
         }
