@@ -87,12 +87,12 @@ def test_progress_stays_in_view(page: Open) -> None:
         assert box["y"] >= bar["y"] + bar["height"], "the bar lies over what is ticked"
 
 
-@pytest.mark.parametrize("kept", ["", "{", "null", "3", '"x"', '["gone"]', '{"a": 1}'])
-def test_what_the_browser_kept_may_be_anything(page: Open, kept: str) -> None:
+def test_what_the_browser_kept_may_be_anything(page: Open) -> None:
     tab = page(PAGE)
-    tab.evaluate("kept => localStorage.setItem('ticks', kept)", kept)
-    tab.reload()
-    expect_done(tab, 0)
+    for kept in ("", "{", "null", "3", '"x"', '["gone"]', '{"a": 1}'):
+        tab.evaluate("kept => localStorage.setItem('ticks', kept)", kept)
+        tab.reload()
+        expect_done(tab, 0)
     boxes(tab).first.check()
     tab.reload()
     assert ticked(tab) == ITEMS[:1]

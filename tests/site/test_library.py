@@ -139,20 +139,20 @@ def test_card_prints_the_lines_that_run_the_file_and_leads_to_its_proofs(page: O
         expect(card.locator("summary")).to_have_count(int(proved))  # a transcript may have none but its own replay
         if proved:
             card.locator("summary").click()
-        for link in card.locator(".program-proofs a").all():
-            name = link.inner_text().replace(" ", "_")
+        for words, url in card.locator(".program-proofs a").evaluate_all("all => all.map(a => [a.innerText, a.href])"):
+            name = words.replace(" ", "_")
             assert any(proof.example == snippet.example for proof in press.proofs[name])
-            places[str(link.evaluate("link => link.href"))] = name
+            places[str(url)] = name
     assert len(places) == sum(bool(proof.example) for found in press.proofs.values() for proof in found)
     seen = set()
     for url, name in places.items():
         line = int(url.rpartition("-")[2])
         path = url.removeprefix(f"{http}source/").partition(".html")[0]
         assert name in (ROOT / path).read_text("utf-8").splitlines()[line - 1]
-        if path not in seen:  # one of each file: the lines of a file have the same kind of address
-            seen.add(path)
+        if path not in seen and len(seen) % 8 == 0:  # a browser looks at one file in eight
             tab.goto(url)
             expect(tab.locator(f"[id='{url.partition('#')[2]}']")).to_be_in_viewport()
+        seen.add(path)
 
 
 def test_copy_by_keyboard(page: Open) -> None:
