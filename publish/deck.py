@@ -175,20 +175,22 @@ class Stage(Press):
         return re.sub(r"<[^>]*>", "", render.html(site, self, markdown, "../"))
 
     def tabs(self, include: Include) -> str:
-        """Return a block for each language, the reason where one is missing; no files to copy."""
+        """Return a block for each language; the first stands in for those that are missing, with the reason below."""
         first = not any(self.steps)
         blocks, found = [], self.library.examples[include.example].values()
         for snippet in found:
             section = snippet.sections[include.section]
             self.steps.append(self.slide.steps.get(snippet.language.label, []) if first else [])
-            blocks.append((snippet.language.label, self.block(snippet, section)))
+            blocks.append(([snippet.language.label], self.block(snippet, section)))
         if any(snippet.language.transcript for snippet in found):
             return self.printed(blocks[0][1])
-        blocks += [(label, f"Not shown in {label}: {reason}.") for label, reason in include.reasons.items()]
+        blocks[0][0].extend(include.reasons)
+        blocks += [([label], f"Not shown in {label}: {reason}.") for label, reason in include.reasons.items()]
         return "\n\n".join(
-            f'<div class="language" data-language="{label}" style="--code: {self.size(label)}px" markdown>\n\n'
-            f'<p class="language-name">{label}</p>\n\n{block}\n\n</div>'
-            for label, block in blocks
+            f'<div class="language" data-languages="{",".join(labels)}" '
+            f'style="--code: {min(map(self.size, labels))}px" markdown>\n\n'
+            f'<p class="language-name">{labels[0]}</p>\n\n{block}\n\n</div>'
+            for labels, block in blocks
         )
 
     def output(self, include: Include) -> str:
@@ -216,20 +218,21 @@ class Stage(Press):
     def size(self, label: str) -> float:
         """Return the px at which the slide's code in a language fits beside its title and its prose."""
         includes = [include for match in INCLUDE.finditer(self.slide.body) if (include := parse(match[0]))]
-        texts = list(filter(None, (self.text(include, label) for include in includes)))
+        texts = [self.text(include, label) for include in includes]
         lines = [line for text in texts for line in text.rstrip("\n").split("\n")]
         prose = sum(1 for line in self.slide.body.split("\n")[1:] if line.strip() and not INCLUDE.match(line))
+        prose += sum(1 for include in includes if label in include.reasons)
         room = CODE_HEIGHT - BLOCK * len(texts) - PROSE * prose
         high, wide = room / (LINE * max(len(lines), 1)), CODE_WIDTH / (ADVANCE * max(map(len, lines), default=1))
         return int(10 * min(high, wide, LARGEST)) / 10
 
     def text(self, include: Include, label: str) -> str:
-        """Return what an include shows in a language; nothing where it says why that is missing."""
+        """Return what an include shows in a language."""
         if include.section == RESERVED:
             return self.library.outputs[include.example]
-        languages = self.library.examples[include.example].values()
-        of_label = (one for one in languages if one.language.label == label or one.language.transcript)
-        return next((snippet.sections[include.section].code for snippet in of_label), "")
+        first, *others = self.library.examples[include.example].values()
+        shown = next((snippet for snippet in others if snippet.language.label == label), first)
+        return shown.sections[include.section].code
 
 
 def in_lines(code: str, steps: list[str]) -> str:

@@ -25,13 +25,12 @@ from publish import (
     strip,
 )
 from publish.includes import INCLUDE, Include, parse
-from publish.languages import LANGUAGES
 from publish.snippets import RESERVED, Section, Snippet
 
 CLAIM = re.compile(r"\[(?P<text>[^\[\]]+)\]\(proof:(?P<name>\w+)\)(?P<end>[.,;:]?)")
-ORDER = [language.label for language in LANGUAGES.values()]
 RENDER = {"lesson": strip.render, "handout": handout.render, "patterns": matrix.render, "tree": branches.render}
 RENDER |= {"keys": registry.render, "benchmarks": figures.render}
+ABSENT = '{: .absent data-search-exclude="" }'
 PROVENANCE = '{: .provenance data-search-exclude="" }'  # the search index is loaded on every page: prose only
 
 
@@ -78,19 +77,18 @@ class Press:
         return diagrams.inline("\n".join(parts))
 
     def tabs(self, include: Include) -> str:
-        """Return one tab for each language: its code, what ran it, how to keep it. A transcript stands alone."""
+        """Return a tab for each language that there is: its code, what ran it, how to keep it. Then why others lack."""
         found = self.library.examples[include.example].values()
         tabs = [(snippet.language.label, self.block(snippet, snippet.sections[include.section])) for snippet in found]
         if any(snippet.language.transcript for snippet in found):
             return tabs[0][1]
-        tabs += [(label, f"Not shown in {label}: {reason}.") for label, reason in include.reasons.items()]
-        tabs.sort(key=lambda tab: ORDER.index(tab[0]))  # a missing language keeps its place
         marks = ["===!", *["==="] * len(tabs)]  # the first begins a set of its own, whatever stands before it
         blocks = [
             (f'{mark} "{label}"', textwrap.indent(body, "    "))
             for mark, (label, body) in zip(marks, tabs, strict=False)
         ]
-        return "\n\n".join(f"{head}\n\n{body}" for head, body in blocks)
+        parts = [f"{head}\n\n{body}" for head, body in blocks]
+        return "\n\n".join([*parts, *([f"{absent(include)}\n{ABSENT}"] if include.reasons else [])])
 
     def block(self, snippet: Snippet, section: Section) -> str:
         """Return the code of a section, and the line below it."""
@@ -147,6 +145,11 @@ class Press:
             f'<small class="proof-card" id="proof-{number}" popover data-search-exclude>'
             f'<span class="proof-name">{name}</span> {rows}</small>'
         )
+
+
+def absent(include: Include) -> str:
+    """Return in words why a language is missing."""
+    return " ".join(f"Not shown in {label}: {reason}." for label, reason in include.reasons.items())
 
 
 def fenced(lexer: str, title: str, code: str) -> str:

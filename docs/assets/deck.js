@@ -38,7 +38,9 @@ document.addEventListener("DOMContentLoaded", async () => {
   const labels = [...select.options].map((option) => option.text);
   const show = (label) => {
     select.value = label;
-    for (const block of document.querySelectorAll(".language")) block.hidden = block.dataset.language !== label;
+    for (const block of document.querySelectorAll(".language")) {
+      block.hidden = !block.dataset.languages.split(",").includes(label);
+    }
   };
   const stored = () => load("__tabs")?.find((label) => labels.includes(label)) ?? labels[0];
   const choose = (label) => {
