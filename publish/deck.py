@@ -185,7 +185,9 @@ class Stage(Press):
         if any(snippet.language.transcript for snippet in found):
             return self.printed(blocks[0][1])
         blocks[0][0].extend(include.reasons)
-        blocks += [([label], f"Not shown in {label}: {reason}.") for label, reason in include.reasons.items()]
+        blocks += [
+            ([label], f"Not shown in {label}: {reason}.\n{{: .absent }}") for label, reason in include.reasons.items()
+        ]
         return "\n\n".join(
             f'<div class="language" data-languages="{",".join(labels)}" '
             f'style="--code: {min(map(self.size, labels))}px" markdown>\n\n'
