@@ -149,7 +149,10 @@ class Press:
 
 def absent(include: Include) -> str:
     """Return in words why a language is missing."""
-    return " ".join(f"Not shown in {label}: {reason}." for label, reason in include.reasons.items())
+    labels: dict[str, list[str]] = {}
+    for label, reason in include.reasons.items():
+        labels.setdefault(reason, []).append(label)
+    return " ".join(f"Not shown in {' or '.join(of)}: {reason}." for reason, of in labels.items())
 
 
 def fenced(lexer: str, title: str, code: str) -> str:

@@ -29,9 +29,10 @@ def read(root: Path) -> tuple[dict[str, Any], list[Fault]]:
 
 
 def short(figure: float) -> str:
-    """Return a figure at two significant digits: more would be noise in a ratio of two timings."""
-    rounded = float(f"{figure:.2g}")
-    return f"{rounded:.0f}" if rounded >= 10 else f"{rounded}"
+    """Return a figure at two digits, and around one at two decimals: more would be noise in a ratio of two timings."""
+    if figure < 2:
+        return f"{figure:.2f}"
+    return f"{figure:.1f}" if figure < 9.95 else f"{float(f'{figure:.2g}'):.0f}"
 
 
 def fill(root: Path, text: str) -> str:

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from publish import ledger
-from publish.expand import Press
-from publish.includes import parse
+from publish.expand import Press, absent
+from publish.includes import Include, parse
 from tests.publish.conftest import Prove, Write
 
 CODE = "{0} --8<-- [start:read]\nif a:\n    b = '<2>'\n{0} --8<-- [end:read]\n\n\n{0} end\n"
@@ -35,6 +35,11 @@ def test_include_becomes_a_tab_for_each_language(course: Path) -> None:
         in page
     )
     assert page.index("\nNot shown in C#: no server there.\n{: .absent") > page.index('=== "Node.js"')
+
+
+def test_reason_that_two_languages_share_is_said_once() -> None:
+    assert absent(Include("", "a", "b", {"C#": "x", "Node.js": "x"})) == "Not shown in C# or Node.js: x."
+    assert absent(Include("", "a", "b", {"C#": "x", "Node.js": "y"})) == "Not shown in C#: x. Not shown in Node.js: y."
 
 
 def test_provenance_says_what_ran_and_how_to_run_it(course: Path) -> None:

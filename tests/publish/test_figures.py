@@ -35,7 +35,7 @@ BAD: dict[str, tuple[str, str, str]] = {
     "broken JSON": (TEXT.replace('"samples": 15', '"samples"', 1), "# P\n", f"{figures.RESULTS}:25: is not valid JSON"),
     "missing spread": (TEXT.replace('"least"', '"fewest"', 1), "# P\n", f"{figures.RESULTS}:1: is not what the benchmark writes (KeyError('least'))"),
     "missing machine": (TEXT.replace('"machine"', '"computer"'), "# P\n", f"{figures.RESULTS}:1: is not what the benchmark writes (KeyError('machine'))"),
-    "figure that is a text": (TEXT.replace("71.263", '"much"'), "# P\n", f"{figures.RESULTS}:1: is not what the benchmark writes (ValueError"),
+    "figure that is a text": (TEXT.replace("71.263", '"much"'), "# P\n", f"{figures.RESULTS}:1: is not what the benchmark writes (TypeError"),
     "no slash": (TEXT, "# P\n\n{bench set MSET}\n", "docs/page.md:3: {bench set MSET} is no figure; write {bench ROW/VARIANT}"),
     "no variant": (TEXT, "# P\n\n{bench set}\n", "docs/page.md:3: {bench set} is no figure"),
     "no end": (TEXT, "# P\n\nIt is {bench set/MSET times.\n", "docs/page.md:3: {bench set/MSET times. is no figure"),
@@ -95,6 +95,14 @@ def test_table_has_every_variant_then_the_machine(write: Write) -> None:
         "",
         "*Measured on 2026-01-02: A machine, at a load of 0.1; Redis 8, Python 3.*",
     ]
+
+
+@pytest.mark.parametrize(
+    ("figure", "said"),
+    [(0.006, "0.01"), (0.704, "0.70"), (1.083, "1.08"), (2.04, "2.0"), (9.94, "9.9"), (9.96, "10"), (71.263, "71"), (256.8, "260")],
+)  # fmt: skip
+def test_figure_is_rounded(figure: float, said: str) -> None:
+    assert figures.short(figure) == said
 
 
 def test_nothing_measured_is_said(tmp_path: Path) -> None:
