@@ -144,7 +144,7 @@ def test_card_prints_the_lines_that_run_the_file_and_leads_to_its_proofs(page: O
             assert any(proof.example == snippet.example for proof in press.proofs[name])
             places[str(url)] = name
     assert len(places) == sum(bool(proof.example) for found in press.proofs.values() for proof in found)
-    seen = set()
+    seen = set[str]()
     for url, name in places.items():
         line = int(url.rpartition("-")[2])
         path = url.removeprefix(f"{http}source/").partition(".html")[0]
