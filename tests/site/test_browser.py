@@ -165,8 +165,11 @@ def test_copy_button_of_every_block_gives_exactly_its_code(page: Open, home: str
         for label in labels if path in USED else labels[number % len(labels) :][:1]:  # the gate has compared each code
             choose(tab, label)
             expect_tabs(tab, label)
-            buttons = tab.locator(".md-code__button[data-md-type=copy]:visible")
-            assert [copied(tab, button) for button in buttons.all()] == list(code(COURSE[path], label))
+            buttons = tab.locator(".md-code__button[data-md-type=copy]:visible").all()
+            expected = list(code(COURSE[path], label))
+            assert len(buttons) == len(expected)
+            some = slice(None) if path in USED else slice(number % 3, None, 3)
+            assert [copied(tab, button) for button in buttons[some]] == expected[some]
 
 
 def test_copy_button_of_a_source_page_gives_the_file(page: Open, http: str, pages: list[str]) -> None:

@@ -149,24 +149,23 @@ def test_paper_of_the_handout_shows_the_language_that_was_chosen(page: Open) -> 
     assert tab.locator(chrome).locator("visible=true").count() == 0
 
 
-def test_site_has_the_pdf_and_a_link_to_it_only_when_it_was_printed(pdf: bytes, tmp_path: Path) -> None:
+def test_site_has_the_pdf_and_a_link_to_it_only_when_it_was_printed(pdf: bytes, site: Path, tmp_path: Path) -> None:
+    """In this folder it was printed, or it was not; a copy of it is the other way round."""
+    printed = (ROOT / handout.FILE).exists()
     course = tmp_path / "course"
     ignore = shutil.ignore_patterns(".*", "node_modules", "site", "build", "bin", "obj", "__pycache__")
     shutil.copytree(ROOT, course, ignore=ignore)
     (course / "node_modules").symlink_to(ROOT / "node_modules")
-
-    def build() -> str:
-        command = [sys.executable, "-m", "publish.site", "build"]
-        result = subprocess.run(command, cwd=course, capture_output=True, text=True, timeout=120)
-        assert result.returncode == 0, result.stderr
-        return (course / "site" / handout.PAGE).read_text("utf-8")
-
-    assert "handout.pdf" not in build()
-    assert not (course / "site" / handout.TARGET).exists()
-    (course / "build").mkdir()
-    (course / handout.FILE).write_bytes(pdf)
-    assert 'href="handout.pdf"' in build()
-    assert (course / "site" / handout.TARGET).read_bytes() == pdf
+    if not printed:
+        (course / handout.FILE).parent.mkdir()
+        (course / handout.FILE).write_bytes(pdf)
+    command = [sys.executable, "-m", "publish.site", "build"]
+    result = subprocess.run(command, cwd=course, capture_output=True, text=True, timeout=120)
+    assert result.returncode == 0, result.stderr
+    for root, built, expected in ((ROOT, site, printed), (course, course / "site", not printed)):
+        assert ('href="handout.pdf"' in (built / handout.PAGE).read_text("utf-8")) is expected
+        assert (built / handout.TARGET).exists() is expected
+        assert not expected or (built / handout.TARGET).read_bytes() == (root / handout.FILE).read_bytes()
 
 
 def test_without_a_site_it_is_one_sentence(tmp_path: Path) -> None:
