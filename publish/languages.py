@@ -10,6 +10,7 @@ class Language:
 
     extension: str
     label: str  # the tab's title, and the name in "(no Node.js: reason)"
+    needs: str  # what a reader must have to run it
     lexer: str  # Pygments' name
     comment: str  # begins a comment that runs to the end of the line
     purpose: str  # pattern that finds, in the head of a file, the line that says what it is for
@@ -40,6 +41,7 @@ LANGUAGES = {
         Language(
             extension=".py",
             label="Python",
+            needs="Python 3.11",
             lexer="python",
             comment="#",
             purpose=r'\A(?:#.*\n|\n)*"""(.+?)(?:"""|\n)',
@@ -52,6 +54,7 @@ LANGUAGES = {
         Language(
             extension=".cs",
             label="C#",
+            needs="the .NET 10 SDK",
             lexer="csharp",
             comment="//",
             purpose=r"\A(?:#:.*\n|\n)*// (?!--8<--)(.+)",
@@ -64,6 +67,7 @@ LANGUAGES = {
         Language(
             extension=".mjs",
             label="Node.js",
+            needs="Node.js 24",
             lexer="javascript",
             comment="//",
             purpose=r"\A(?:// npm install .*\n|\n)*// (?!--8<--|npm install )(.+)",
@@ -76,6 +80,7 @@ LANGUAGES = {
         Language(
             extension=".redis",
             label="redis-cli",
+            needs="redis-cli",
             lexer="text",
             comment="#",
             purpose=r"\A(?:\n)*# (?!--8<--)(.+)",

@@ -30,10 +30,12 @@ hide: [toc]
 
 # Snippet library
 
-{count} programs. Each is one whole file that runs by itself in an empty folder, with the lines printed on its card.
+{programs} programs. Each is one whole file that runs by itself in an empty folder, with the lines printed on its card.
+{transcripts} transcripts of a command line beside them: type what follows a `>`.
 {{: .lead }}
 
-They use a Redis at `redis://127.0.0.1:6379`, or the one that `REDIS_URL` names.
+They use a Redis at `redis://127.0.0.1:6379`, or the one that `REDIS_URL` names, 7.4 or newer, with nothing in it that
+you want to keep, and each needs what its language needs: {needs}.
 """
 README = """The programs of the course {name}.
 
@@ -82,7 +84,11 @@ def page(press: Press, site: MkDocsConfig) -> str:
     for snippet in sorted(press.library.snippets, key=lambda one: order.get(f"{topic(one)}.md", len(order))):
         topics.setdefault(topic(snippet), []).append(snippet)
     titles = {name: title(press.root, name) for name in topics}
-    parts = [HEAD.format(count=len(press.library.snippets)), controls(press, titles)]
+    transcripts = sum(snippet.language.transcript for snippet in press.library.snippets)
+    used = dict.fromkeys(snippet.language for snippet in press.library.snippets)
+    needs = ", ".join(language.needs for language in LANGUAGES.values() if language in used)
+    head = HEAD.format(programs=len(press.library.snippets) - transcripts, transcripts=transcripts, needs=needs)
+    parts = [head, controls(press, titles)]
     for name, programs in topics.items():
         home = f'<a href="../{name}.html">{escape(titles[name])}</a>' if page_of(press.root, name).exists() else name
         cards = "\n".join(card(press, snippet) for snippet in programs)

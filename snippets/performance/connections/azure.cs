@@ -25,6 +25,7 @@ static class AzureConnection // a class `Azure` would hide the namespace Azure.I
             BacklogPolicy = BacklogPolicy.FailFast, // meanwhile, fail at once
             ConnectTimeout = 5000,
             AsyncTimeout = 500,
+            SyncTimeout = 500,
             HeartbeatInterval = TimeSpan.FromMilliseconds(100), // finds timeouts
         };
         if (ca is not null) options.TrustIssuer(ca);

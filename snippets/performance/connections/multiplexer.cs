@@ -25,6 +25,7 @@ static class Multiplexer
             ConnectTimeout = 500,
             ReconnectRetryPolicy = new ExponentialRetry(100, 5000), // connections only
             AsyncTimeout = 500, // a lost command fails, and is not sent again
+            SyncTimeout = 500, // for calls without await; both are 5 s by default
             HeartbeatInterval = TimeSpan.FromMilliseconds(100), // finds timeouts
             KeepAlive = 60, // s; sends something where nobody else does
         });
