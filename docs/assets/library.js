@@ -11,7 +11,7 @@ if (filter) {
     for (const topic of document.querySelectorAll(".topic")) topic.hidden = !topic.querySelector(".program:not([hidden])");
     const found = programs.filter((program) => !program.hidden).length;
     const all = programs.length;
-    const text = found === all ? `All ${all} programs` : found ? `${found} of ${all} programs` : "No program. Choose All.";
+    const text = found === all ? `All ${all} files` : found ? `${found} of ${all} files` : "No file. Choose All.";
     const output = filter.querySelector("output");
     if (output.textContent !== text) output.textContent = text;
     return wanted;

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 PATH = "snippets/index.html"
 PROGRAMS = Press(ROOT).library.snippets
 TOPIC = "patterns/cache-aside"
-ALL = f"All {len(PROGRAMS)} programs"
+ALL = f"All {len(PROGRAMS)} files"
 
 __all__ = ["home"]  # a fixture
 
@@ -48,7 +48,7 @@ def test_filter_by_keyboard_counts_aloud_and_stands_in_the_address(page: Open, h
 
     tab_to(tab, "select[name=language]")
     tab.keyboard.type("Node")
-    expect(output).to_have_text(f"{len(wanted('javascript'))} of {len(PROGRAMS)} programs")
+    expect(output).to_have_text(f"{len(wanted('javascript'))} of {len(PROGRAMS)} files")
     assert shown(tab) == wanted("javascript")
     assert query(tab) == {"language": ["javascript"]}
     expect(tab.get_by_role("heading", name="Exercise: mend a cache")).to_be_hidden()  # nothing below it
@@ -64,7 +64,7 @@ def test_filter_by_keyboard_counts_aloud_and_stands_in_the_address(page: Open, h
     assert query(tab) == {"language": ["python"], "topic": [TOPIC]}
 
     other = page(f"{PATH}?{urlsplit(tab.url).query}", home)  # someone else opens the address
-    expect(other.get_by_role("status")).to_have_text(f"{len(wanted('python', TOPIC))} of {len(PROGRAMS)} programs")
+    expect(other.get_by_role("status")).to_have_text(f"{len(wanted('python', TOPIC))} of {len(PROGRAMS)} files")
     assert shown(other) == wanted("python", TOPIC)
     other.locator("select[name=language]").select_option("All")
     other.locator("select[name=topic]").select_option("All")
@@ -76,7 +76,7 @@ def test_filter_by_keyboard_counts_aloud_and_stands_in_the_address(page: Open, h
 
 def test_nothing_found_says_what_to_do_and_an_old_address_shows_all(page: Open) -> None:
     tab = page(f"{PATH}?language=csharp&topic=exercises/cache-aside")
-    expect(tab.get_by_role("status")).to_have_text("No program. Choose All.")
+    expect(tab.get_by_role("status")).to_have_text("No file. Choose All.")
     assert shown(tab) == set()
     tab = page(f"{PATH}?language=cobol&topic=gone")
     assert shown(tab) == wanted()
