@@ -16,16 +16,8 @@ from publish.languages import LANGUAGES, PROGRAMMING
 from publish.proofs import NOT_RUN
 from publish.snippets import MARK, RESERVED, Fault, read_text
 
-PARTS = (
-    lesson,
-    quiz,
-    library,
-    deck,
-    matrix,
-    tree,
-    registry,
-    figures,
-)  # what else has sources of its own: each finds its own faults
+# What else has sources of its own, and finds its own faults; and what of it is Markdown.
+PARTS = (lesson, quiz, library, deck, matrix, tree, registry, figures)
 WRITTEN = {quiz.BANK: quiz.texts, matrix.DATA: matrix.texts, tree.DATA: tree.texts, registry.FILE: registry.texts}
 
 ALLOWED = "docs/_course/allowed-code.yml"

@@ -83,12 +83,11 @@ class Press:
         if any(snippet.language.transcript for snippet in found):
             return tabs[0][1]
         marks = ["===!", *["==="] * len(tabs)]  # the first begins a set of its own, whatever stands before it
-        blocks = [
-            (f'{mark} "{label}"', textwrap.indent(body, "    "))
+        parts = [
+            f'{mark} "{label}"\n\n{textwrap.indent(body, "    ")}'
             for mark, (label, body) in zip(marks, tabs, strict=False)
         ]
-        parts = [f"{head}\n\n{body}" for head, body in blocks]
-        return "\n\n".join([*parts, *([f"{absent(include)}\n{ABSENT}"] if include.reasons else [])])
+        return "\n\n".join([*parts, f"{absent(include)}\n{ABSENT}"] if include.reasons else parts)
 
     def block(self, snippet: Snippet, section: Section) -> str:
         """Return the code of a section, and the line below it."""

@@ -85,7 +85,7 @@ def page(press: Press, site: MkDocsConfig) -> str:
         topics.setdefault(topic(snippet), []).append(snippet)
     titles = {name: title(press.root, name) for name in topics}
     transcripts = sum(snippet.language.transcript for snippet in press.library.snippets)
-    used = dict.fromkeys(snippet.language for snippet in press.library.snippets)
+    used = {snippet.language for snippet in press.library.snippets}
     needs = ", ".join(language.needs for language in LANGUAGES.values() if language in used)
     head = HEAD.format(programs=len(press.library.snippets) - transcripts, transcripts=transcripts, needs=needs)
     parts = [head, controls(press, titles)]

@@ -29,31 +29,32 @@ class Proof(NamedTuple):
 def collect(root: Path, library: Library, ledger: Ledger) -> dict[str, list[Proof]]:
     """Return the tests of all examples by name, in the order of the languages."""
     proofs: dict[str, list[Proof]] = {}
+    runs: list[tuple[str, str]] = []  # of every program: the outcome, and its day
     for snippet in library.snippets:
+        row = ledger.get(snippet.path, {})
+        outcomes = row.get("outcomes", {}) if row.get("hashes") == hashes(root, library, snippet) else {}
+        runs.append((outcomes.get(RUN, NOT_RUN), row.get("date", "")))
         path = snippet.language.test_path(snippet.example)
         if not (root / path).exists():
             continue
-        row = ledger.get(snippet.path, {})
-        outcomes = row.get("outcomes", {}) if row.get("hashes") == hashes(root, library, snippet) else {}
         for name, line in names((root / path).read_text("utf-8"), Path(path).suffix).items():
             outcome = outcomes.get(name, NOT_RUN)
             proof = Proof(name, snippet.example, snippet.language.label, path, line, outcome, row.get("date", ""))
             proofs.setdefault(name, []).append(proof)
     if (root / CONTRACT).exists():
-        outcome, date = every_run(root, library, ledger)
+        outcome, date = every_run(runs)
         for name, line in names((root / CONTRACT).read_text("utf-8"), ".py").items():
             if name in RUNS:
                 proofs.setdefault(name, []).append(Proof(name, "", "Python", CONTRACT, line, outcome, date))
     return proofs
 
 
-def every_run(root: Path, library: Library, ledger: Ledger) -> tuple[str, str]:
+def every_run(runs: list[tuple[str, str]]) -> tuple[str, str]:
     """Return the outcome of running all programs, and the day of the first of these runs."""
-    rows = [ledger.get(snippet.path, {}) for snippet in library.snippets]
-    if any(row.get("hashes") != hashes(root, library, one) for one, row in zip(library.snippets, rows, strict=True)):
+    outcomes = [outcome for outcome, _ in runs]
+    if NOT_RUN in outcomes:
         return NOT_RUN, ""
-    worse = [outcome for row in rows if (outcome := row["outcomes"].get(RUN, NOT_RUN)) != PASSED]
-    return (worse[0] if worse else PASSED), min((row["date"] for row in rows), default="")
+    return next((one for one in outcomes if one != PASSED), PASSED), min((date for _, date in runs), default="")
 
 
 def names(text: str, extension: str) -> dict[str, int]:

@@ -16,7 +16,7 @@ from pathlib import Path
 import redis
 import trustme
 
-from tests.servers import Server, free_port
+from tests.servers import Server
 
 KEY = "the access key"
 NAME = "cache.region.test"  # in the certificate beside localhost; who asks for it must resolve it to 127.0.0.1 himself
@@ -39,8 +39,8 @@ class TlsRedis:
         port = listener.sockets[0].getsockname()[1]
         self.url = f"rediss://localhost:{port}"
         self.wrong_name = f"rediss://127.0.0.1:{port}"  # the same server, by an address that the certificate lacks
-        options = ("--cluster-enabled", "yes", "--cluster-port", str(free_port()))
-        self.server = Server(*options, "--cluster-announce-ip", "127.0.0.1", "--cluster-announce-port", str(port))
+        announced = ("--cluster-announce-ip", "127.0.0.1", "--cluster-announce-port", str(port))
+        self.server = Server("--cluster-enabled", "yes", *announced)
         self.server.take_all_slots()
         with redis.Redis.from_url(self.server.url) as client:
             client.config_set("requirepass", KEY)

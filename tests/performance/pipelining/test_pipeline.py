@@ -1,12 +1,11 @@
 """What the pipelining page claims."""
 
-from collections.abc import Iterator
 from types import ModuleType
 
 import pytest
 import redis
 
-from tests.servers import Server, free_port
+from tests.servers import Server
 
 VALUES = {f"demo:{number}": f"value {number}" for number in range(1000)}
 
@@ -16,13 +15,9 @@ def client(redis_url: str) -> redis.Redis:
     return redis.Redis.from_url(redis_url, decode_responses=True)
 
 
-@pytest.fixture(scope="module")
-def cluster_url() -> Iterator[str]:
-    """A cluster of one node, which checks slots as any cluster does."""
-    server = Server("--cluster-enabled", "yes", "--cluster-port", str(free_port()))
-    server.take_all_slots()
-    yield server.url
-    server.stop()
+@pytest.fixture
+def cluster_url(one_node_cluster: Server) -> str:
+    return one_node_cluster.url
 
 
 def test_1000_sets_need_few_server_reads(example: ModuleType, client: redis.Redis) -> None:
