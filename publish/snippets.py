@@ -51,7 +51,8 @@ class Snippet:
     def whole(self) -> str:
         """The file a reader keeps: without markers and the blank lines that they leave behind."""
         lines = (line for line in self.text.splitlines() if MARK not in line)
-        return re.sub(r"\n{3,}", "\n\n\n" if self.language.extension == ".py" else "\n\n", "\n".join(lines)) + "\n"
+        text = re.sub(r"\n{3,}(?= )", "\n\n", "\n".join(lines))  # within a class: one
+        return re.sub(r"\n{3,}", "\n\n\n" if self.language.extension == ".py" else "\n\n", text) + "\n"
 
 
 def digest(text: str) -> str:

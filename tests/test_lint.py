@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from publish import snippets
 from tests.toolchain import NODE, need, run
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,6 +24,18 @@ def test_lint(name: str) -> None:
     if name.startswith("dotnet"):
         need(".NET 10 SDK")
     result = run(LINTERS[name], ROOT, 120)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_what_a_reader_keeps_is_formatted_too(tmp_path: Path) -> None:
+    """Without the markers of sections, and the blank lines around them."""
+    shutil.copy2(ROOT / "pyproject.toml", tmp_path)
+    for snippet in snippets.read(ROOT).snippets:
+        if snippet.language.extension == ".py":
+            file = tmp_path / snippet.path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(snippet.whole, "utf-8")
+    result = run([*PYTHON, "ruff", "format", "--check", "."], tmp_path, 120)
     assert result.returncode == 0, result.stdout + result.stderr
 
 
