@@ -18,7 +18,7 @@ from publish.snippets import RESERVED, Fault, Library, Section, Snippet
 FILES = ("reveal.js", "reveal.css", "plugin/notes.js")  # of node_modules/reveal.js/dist
 CANVAS = (1280, 680)  # what reveal.js scales to the window; the bar below it takes 40 px
 CODE_WIDTH, CODE_HEIGHT = 1100, 562  # px that a slide has for its blocks, beside title and margins
-BLOCK, PROSE = 50, 52  # px that a block's margins and footer take, and a line of prose
+BLOCK, PROSE, REASON = 50, 52, 32  # px that a block's margins and footer take, a line of prose, and of a reason
 ADVANCE, LINE = 0.605, 1.35  # width of a character and height of a line, in sizes of the font
 MOST_STEPS = 6  # docs/stylesheets/deck.css has a rule for each
 LARGEST = 34  # px; larger code looks like a headline
@@ -161,11 +161,12 @@ class Stage(Press):
         super().__init__(root)
         self.marks = itertools.count(1)  # proofs are numbered through the deck, so that their ids are unique
         self.slide: Slide
+        self.asks = False  # the slide has shown code, so that a room can guess what it prints
         self.steps: list[list[str]] = []  # for each code block of the slide, in order
 
     def render(self, slide: Slide, site: MkDocsConfig) -> str:
         """Return the HTML of a slide."""
-        self.slide, self.steps = slide, []
+        self.slide, self.steps, self.asks = slide, [], False
         html = without_ids(render.html(site, self, slide.body, "../"), slide.id)
         steps = iter(self.steps)
         return CODE.sub(lambda code: in_lines(code[1], next(steps)), html)
@@ -176,7 +177,7 @@ class Stage(Press):
 
     def tabs(self, include: Include) -> str:
         """Return a block for each language; the first stands in for those that are missing, with the reason below."""
-        first = not any(self.steps)
+        first, self.asks = not any(self.steps), True
         blocks, found = [], self.library.examples[include.example].values()
         for snippet in found:
             section = snippet.sections[include.section]
@@ -196,14 +197,14 @@ class Stage(Press):
         )
 
     def output(self, include: Include) -> str:
-        """Return what the program printed."""
+        """Return what the program printed; below code it comes with the next key, so that a room can guess first."""
         self.steps.append([])
-        return self.printed(super().output(include))
+        return self.printed(super().output(include), "fragment" if self.asks else "")
 
-    def printed(self, block: str) -> str:
+    def printed(self, block: str, fragment: str = "") -> str:
         """Return a block that stands beside the code of every language."""
         size = min(self.size(language.label) for language in PROGRAMMING)
-        return f'<div class="printed" style="--code: {size}px" markdown>\n\n{block}\n\n</div>'
+        return f'<div class="printed {fragment}" style="--code: {size}px" markdown>\n\n{block}\n\n</div>'
 
     def block(self, snippet: Snippet, section: Section) -> str:
         """Return the code without a title: the line below it names the file."""
@@ -223,8 +224,8 @@ class Stage(Press):
         texts = [self.text(include, label) for include in includes]
         lines = [line for text in texts for line in text.rstrip("\n").split("\n")]
         prose = sum(1 for line in self.slide.body.split("\n")[1:] if line.strip() and not INCLUDE.match(line))
-        prose += sum(1 for include in includes if label in include.reasons)
-        room = CODE_HEIGHT - BLOCK * len(texts) - PROSE * prose
+        reasons = sum(1 for include in includes if label in include.reasons)
+        room = CODE_HEIGHT - BLOCK * len(texts) - PROSE * prose - REASON * reasons
         high, wide = room / (LINE * max(len(lines), 1)), CODE_WIDTH / (ADVANCE * max(map(len, lines), default=1))
         return int(10 * min(high, wide, LARGEST)) / 10
 

@@ -31,6 +31,7 @@ DECK = "present/index.html"
 STEPPED = next(slide for slide in SLIDES if slide.steps)
 PROVED = next(slide for slide in SLIDES if "](proof:" in slide.body)
 OPTIONAL = next(slide for slide in SLIDES if slide.priority == "optional")
+GUESSED = next(slide for slide in SLIDES if re.search(r"^:::.*\n\n::: \S+ output\n\n\w", slide.body, re.MULTILINE))
 CURRENT = "Reveal.getCurrentSlide().id"
 
 
@@ -197,6 +198,24 @@ def test_steps_show_their_lines_in_every_language(page: Open) -> None:
         assert tab.evaluate(CURRENT) == STEPPED.id
 
 
+def test_what_a_program_printed_comes_with_the_next_key(page: Open) -> None:
+    tab = ready(page(f"{DECK}#/{GUESSED.id}"))
+    code, said = (
+        tab.locator(f"#{GUESSED.id} {part}") for part in (".language:not([hidden])", ".printed, .printed ~ p")
+    )
+    expect(code).to_be_visible()
+    assert said.count() == 2
+    for key, visible in (("PageDown", True), ("PageUp", False), ("PageDown", True)):
+        expect(said.first).to_be_visible(visible=not visible)
+        expect(said.last).to_be_visible(visible=not visible)
+        tab.keyboard.press(key)
+        assert tab.evaluate(CURRENT) == GUESSED.id
+    expect(said.first).to_be_visible()
+    expect(said.last).to_be_visible()
+    tab.keyboard.press("PageDown")
+    assert tab.evaluate(CURRENT) != GUESSED.id
+
+
 def test_scheme_follows_the_system_then_the_site_and_back(page: Open, home: str) -> None:
     light = "getComputedStyle(document.documentElement).backgroundColor === 'rgb(255, 255, 255)'"
     assert not ready(page(DECK, home, color_scheme="dark")).evaluate(light)
@@ -332,6 +351,8 @@ def test_on_paper_each_slide_is_one_page_with_nothing_cut(page: Open, query: str
         .map(() => page.querySelector("section").id);
     })""")
     assert cut == []
+    for part in tab.locator(f"#{GUESSED.id} :is(.printed, .printed ~ p)").all():
+        expect(part).to_be_visible()
     pdf = tab.pdf(prefer_css_page_size=True, print_background=True)
     assert len(re.findall(rb"/Type\s*/Page\b", pdf)) == len(SLIDES)
 

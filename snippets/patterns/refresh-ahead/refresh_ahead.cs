@@ -66,7 +66,7 @@ static class RefreshAhead
             Ttl * (0.9 + Random.Shared.NextDouble() / 5), when);
         // --8<-- [end:read]
 
-        // --8<-- [start:refresh]
+        // --8<-- [start:take]
         async Task StartRefreshAsync(string id)
         {
             RedisKey key = LockKey(id);
@@ -75,7 +75,9 @@ static class RefreshAhead
             if (await TryCacheAsync(take)) // NX: one reader of all gets it
                 Refreshing = Task.Run(() => RefreshAsync(id, token)); // not awaited
         }
+        // --8<-- [end:take]
 
+        // --8<-- [start:refresh]
         async Task RefreshAsync(string id, RedisValue token)
         {
             try

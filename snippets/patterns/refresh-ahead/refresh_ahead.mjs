@@ -66,14 +66,16 @@ export class Reports {
   }
   // --8<-- [end:read]
 
-  // --8<-- [start:refresh]
+  // --8<-- [start:take]
   async startRefresh(id) {
     const [lock, token] = [lockKey(id), randomUUID()];
     const take = () => this.cache.set(lock, token, "PX", LOCK_TTL * 1000, "NX");
     if (await this.tryCache(take, null)) // NX: one reader of all gets it
       this.refreshing = this.refresh(id, token); // not awaited
   }
+  // --8<-- [end:take]
 
+  // --8<-- [start:refresh]
   async refresh(id, token) {
     try {
       const [, left] = await this.look(id);

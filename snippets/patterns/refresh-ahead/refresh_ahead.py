@@ -75,13 +75,16 @@ class Reports:
 
     # --8<-- [end:read]
 
-    # --8<-- [start:refresh]
+    # --8<-- [start:take]
     def start_refresh(self, report_id: str) -> None:
         lock, token = lock_key(report_id), uuid.uuid4().hex
         take = partial(self.cache.set, lock, token, nx=True, px=LOCK_TTL * 1000)
         if self.try_cache(take, None):  # NX: one reader of all gets it
             self.refreshing = self.pool.submit(self.refresh, report_id, token)
 
+    # --8<-- [end:take]
+
+    # --8<-- [start:refresh]
     def refresh(self, report_id: str, token: str) -> None:
         try:
             _, left = self.look(report_id)

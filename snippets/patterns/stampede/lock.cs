@@ -77,14 +77,16 @@ static class StampedeLock
             }
             return RedisValue.Null; // stuck: better a load too many than no answer
         }
+        // --8<-- [end:lock]
 
+        // --8<-- [start:store]
         Task<bool> StoreAsync(string category, string[] titles) => cache.StringSetAsync(
             CacheKey(category), JsonSerializer.Serialize(titles),
             Jitter(TimeSpan.FromHours(1)), When.NotExists); // the first one stays
 
         Task<RedisResult> ReleaseAsync(string category, RedisValue token) =>
             cache.ScriptEvaluateAsync(Release, [LockKey(category)], [token]);
-        // --8<-- [end:lock]
+        // --8<-- [end:store]
 
         async Task<T?> TryCacheAsync<T>(Func<Task<T>> command)
         {

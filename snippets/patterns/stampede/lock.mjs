@@ -68,7 +68,9 @@ export class Bestsellers {
     }
     return null; // the lock is stuck: better a load too many than no answer
   }
+  // --8<-- [end:lock]
 
+  // --8<-- [start:store]
   store(category, titles) {
     const [value, ttl] = [JSON.stringify(titles), jitter(3600)];
     return this.cache.set(cacheKey(category), value, "EX", ttl, "NX"); // first wins
@@ -77,7 +79,7 @@ export class Bestsellers {
   release(category, token) {
     return this.cache.eval(RELEASE, 1, lockKey(category), token);
   }
-  // --8<-- [end:lock]
+  // --8<-- [end:store]
 
   async tryCache(command) {
     try {

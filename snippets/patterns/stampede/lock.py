@@ -84,6 +84,9 @@ class Bestsellers:
             time.sleep(random.uniform(0.02, 0.06))  # jitter: do not poll in step
         return None  # the lock is stuck: better a load too many than no answer
 
+    # --8<-- [end:lock]
+
+    # --8<-- [start:store]
     def store(self, category: str, titles: Any) -> None:
         value, ttl = json.dumps(titles, separators=(",", ":")), jitter(3600)
         self.cache.set(cache_key(category), value, ex=ttl, nx=True)  # first wins
@@ -91,7 +94,7 @@ class Bestsellers:
     def release(self, category: str, token: str) -> None:
         self.cache.eval(RELEASE, 1, lock_key(category), token)
 
-    # --8<-- [end:lock]
+    # --8<-- [end:store]
 
     def try_cache(self, command: Callable[[], Any]) -> Any:
         try:
