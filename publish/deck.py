@@ -177,7 +177,7 @@ class Stage(Press):
 
     def tabs(self, include: Include) -> str:
         """Return a block for each language; the first stands in for those that are missing, with the reason below."""
-        first, self.asks = not any(self.steps), True
+        first = not any(self.steps)
         blocks, found = [], self.library.examples[include.example].values()
         for snippet in found:
             section = snippet.sections[include.section]
@@ -185,6 +185,7 @@ class Stage(Press):
             blocks.append(([snippet.language.label], self.block(snippet, section)))
         if any(snippet.language.transcript for snippet in found):
             return self.printed(blocks[0][1])
+        self.asks = True
         blocks[0][0].extend(include.reasons)
         blocks += [
             ([label], f"Not shown in {label}: {reason}.\n{{: .absent }}") for label, reason in include.reasons.items()

@@ -31,8 +31,6 @@ DECK = "present/index.html"
 STEPPED = next(slide for slide in SLIDES if slide.steps)
 PROVED = next(slide for slide in SLIDES if "](proof:" in slide.body)
 OPTIONAL = next(slide for slide in SLIDES if slide.priority == "optional")
-OUTPUT_BELOW_CODE = re.compile(r"^::: \S+ (?!output).*^::: \S+ output$", re.MULTILINE | re.DOTALL)
-GUESSED = next(slide for slide in SLIDES if OUTPUT_BELOW_CODE.search(slide.body) and "](proof:" in slide.body)
 CURRENT = "Reveal.getCurrentSlide().id"
 
 
@@ -53,9 +51,18 @@ def ready(page: Page) -> Page:
     return page
 
 
+def guessed(slide: Slide) -> bool:
+    """Tell whether a slide shows a program and, below it, what it printed. A transcript is no such program."""
+    code = re.search(r"^::: (\S+) (?!output).*^::: \S+ output$", slide.body, re.MULTILINE | re.DOTALL)
+    return bool(code and not (ROOT / "snippets" / f"{code[1]}.redis").exists())
+
+
 def steps(slide: Slide) -> int:
     """Count the keys that a slide takes before the next one: a key for each step, and one for what is printed."""
-    return max(map(len, slide.steps.values()), default=0) + bool(OUTPUT_BELOW_CODE.search(slide.body))
+    return max(map(len, slide.steps.values()), default=0) + guessed(slide)
+
+
+GUESSED = next(slide for slide in SLIDES if guessed(slide) and "](proof:" in slide.body)
 
 
 # What is built

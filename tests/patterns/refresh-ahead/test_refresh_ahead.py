@@ -198,22 +198,13 @@ def test_fifty_cold_readers_of_refresh_ahead_all_load(reports: Any) -> None:
     assert len(loads) == 50
 
 
-def test_refresh_ahead_works_on_a_cluster(example: ModuleType, db: Database) -> None:
-    node = Server("--cluster-enabled", "yes")
-    try:
-        reports = example.Reports(example.connect(node.url), db.load)
-        reports.cache.execute_command("CLUSTER ADDSLOTSRANGE 0 16383")
-        deadline = time.monotonic() + 20
-        while reports.cache.cluster("INFO")["cluster_state"] != "ok":
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        near_its_end(example, reports)
-        assert reports.get("7")["version"] == 1
-        reports.refreshing.result(10)
-        assert reports.get("7")["version"] == 2
-        assert reports.cache.exists(example.lock_key("7")) == 0
-    finally:
-        node.stop()
+def test_refresh_ahead_works_on_a_cluster(example: ModuleType, one_node_cluster: Server, db: Database) -> None:
+    reports = example.Reports(example.connect(one_node_cluster.url), db.load)
+    near_its_end(example, reports)
+    assert reports.get("7")["version"] == 1
+    reports.refreshing.result(10)
+    assert reports.get("7")["version"] == 2
+    assert reports.cache.exists(example.lock_key("7")) == 0
 
 
 def test_hostile_report_ids_are_keys_like_any_other(reports: Any, db: Database) -> None:

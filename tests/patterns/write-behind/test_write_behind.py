@@ -160,16 +160,11 @@ def test_a_cart_id_is_only_a_value(carts: Any) -> None:
     assert carts.cache.dbsize() == 2 + len(HOSTILE)
 
 
-def test_accepting_needs_both_keys_in_one_slot(example: ModuleType, db: sqlite3.Connection) -> None:
-    server = Server("--cluster-enabled", "yes")
-    try:
-        carts = example.Carts(example.connect(server.url), db)
-        carts.cache.execute_command("CLUSTER ADDSLOTSRANGE", 0, 16383)
-        while carts.cache.execute_command("CLUSTER INFO")["cluster_state"] != "ok":
-            pass
-        with pytest.raises(redis.ResponseError, match=r"(?i)slot"):
-            carts.save("1", {"pen": 1})
-        one_slot = "cart:{7}:1", "stream:carts:{7}"
-        assert carts.cache.eval(example.ACCEPT, 2, *one_slot, "1", "{}", 10)
-    finally:
-        server.stop()
+def test_accepting_needs_both_keys_in_one_slot(
+    example: ModuleType, one_node_cluster: Server, db: sqlite3.Connection
+) -> None:
+    carts = example.Carts(example.connect(one_node_cluster.url), db)
+    with pytest.raises(redis.ResponseError, match=r"(?i)slot"):
+        carts.save("1", {"pen": 1})
+    one_slot = "cart:{7}:1", "stream:carts:{7}"
+    assert carts.cache.eval(example.ACCEPT, 2, *one_slot, "1", "{}", 10)
