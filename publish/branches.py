@@ -3,7 +3,7 @@
 from html import escape
 from pathlib import Path
 
-from publish.quiz import link
+from publish.headings import link
 from publish.tree import Leaf, Tree, read
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from publish import blocks, deck, diagrams, figures, ledger, lesson, library, matrix, quiz, registry, tree
+from publish import bank, blocks, deck, diagrams, figures, ledger, lesson, library, matrix, registry, tree
 from publish.expand import CLAIM, Press
 from publish.includes import INCLUDE, parse
 from publish.includes import PARTS as GENERATED
@@ -17,8 +17,8 @@ from publish.proofs import NOT_RUN
 from publish.snippets import MARK, RESERVED, Fault, read_text
 
 # What else has sources of its own, and finds its own faults; and what of it is Markdown.
-PARTS = (lesson, quiz, library, deck, matrix, tree, registry, figures)
-WRITTEN = {quiz.BANK: quiz.texts, matrix.DATA: matrix.texts, tree.DATA: tree.texts, registry.FILE: registry.texts}
+PARTS = (lesson, bank, library, deck, matrix, tree, registry, figures)
+WRITTEN = {bank.BANK: bank.texts, matrix.DATA: matrix.texts, tree.DATA: tree.texts, registry.FILE: registry.texts}
 
 ALLOWED = "docs/_course/allowed-code.yml"
 CONTAINER = re.compile(r"\s*(?:[-*+]|\d+\.|!!!|\?\?\?\+?|===[!+]?|\[\^\w+\]:|:)\s")
@@ -154,9 +154,9 @@ def check_include(press: Press, path: str, number: int, line: str, shown: set[tu
         yield Fault(path, number, f"is no include; {form}")
         return
     example, section = include.example, include.section
-    if example == quiz.NAME:
+    if example == bank.NAME:
         if section not in press.questions:
-            yield Fault(path, number, f"{quiz.BANK} has no question {section}")
+            yield Fault(path, number, f"{bank.BANK} has no question {section}")
         return
     inside = (press.root / "snippets" / example).resolve().is_relative_to((press.root / "snippets").resolve())
     if not inside or ".." in example or example.startswith("/"):

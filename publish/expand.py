@@ -11,6 +11,7 @@ from markdown import Extension, Markdown
 from markdown.preprocessors import Preprocessor
 
 from publish import (
+    bank,
     blocks,
     branches,
     diagrams,
@@ -48,9 +49,9 @@ class Press:
         return proofs.collect(self.root, self.library, self.ledger)
 
     @cached_property
-    def questions(self) -> dict[str, quiz.Question]:
+    def questions(self) -> dict[str, bank.Question]:
         """The questions of the quiz by id."""
-        return {question.id: question for question in quiz.read(self.root)[0]}
+        return {question.id: question for question in bank.read(self.root)[0]}
 
     def expand(self, markdown: str) -> str:
         """Return the page with code, outputs, provenance, proofs and diagrams in it. Faults are `check`'s to find."""
@@ -62,7 +63,7 @@ class Press:
             line = parse(match[0])
             if line is None:
                 return match[0]
-            if line.example == quiz.NAME:
+            if line.example == bank.NAME:
                 block = prose(quiz.question(self, line.section, 0))  # it may have code and claims of its own
             else:
                 block = self.output(line) if line.section == RESERVED else self.tabs(line)

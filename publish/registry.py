@@ -7,8 +7,8 @@ from pathlib import Path
 
 from yaml.nodes import Node, SequenceNode
 
+from publish.headings import headings, page_problem
 from publish.nodes import Reader, line_of
-from publish.quiz import headings, page_problem
 from publish.snippets import Fault
 
 FILE = "docs/_course/keys.yml"

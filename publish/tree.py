@@ -7,8 +7,8 @@ from pathlib import Path
 
 from yaml.nodes import MappingNode, Node
 
+from publish.headings import page_problem
 from publish.nodes import Reader, line_of
-from publish.quiz import page_problem
 from publish.snippets import Fault
 
 DATA = "docs/_course/tree.yml"

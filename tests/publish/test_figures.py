@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from benchmarks.rows import ROWS
-from publish import figures, quiz
+from publish import bank, figures
 from publish.check import check
 from publish.expand import Press
 from tests.publish.conftest import Write
@@ -57,7 +57,7 @@ def test_figure_stands_in_the_sentence_at_two_digits(write: Write) -> None:
 
 
 def test_figure_stands_in_what_is_included(write: Write) -> None:
-    bank = """\
+    questions = """\
 - id: how-fast
   type: single
   page: page.md
@@ -68,9 +68,9 @@ def test_figure_stands_in_what_is_included(write: Write) -> None:
     - { text: Slow, why: No. }
 """
     plan = "minutes: 1\nobjectives: [Be fast]\nsections: []\n"
-    root = write({"docs/page.md": "# Page\n", figures.RESULTS: TEXT, quiz.BANK: bank, quiz.PLAN: plan})
+    root = write({"docs/page.md": "# Page\n", figures.RESULTS: TEXT, bank.BANK: questions, bank.PLAN: plan})
     assert "71 times." in Press(root).expand("::: quiz how-fast\n")
-    write({quiz.BANK: bank.replace("MSET", "GET")})
+    write({bank.BANK: questions.replace("MSET", "GET")})
     assert "no benchmark is called set/GET" in "\n".join(map(str, check(root)))
 
 

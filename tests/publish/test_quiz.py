@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup, Tag
 
-from publish import quiz, render
+from publish import bank, quiz, render
 from publish.check import check
 from publish.expand import Press
 from tests.publish.conftest import Write
@@ -66,7 +66,7 @@ BANK = """\
   why: Counting.
 """
 SOUND = {
-    quiz.BANK: BANK,
+    bank.BANK: BANK,
     "docs/_course/lesson.yml": "minutes: 0\nsections: []\nobjectives: [Name <keys>., Count.]\n",
     "docs/page.md": "# A page\n\n## Key names\n\n## Other {#own}\n\n::: shop/get read\n\n::: quiz colon\n",
     "snippets/shop/get.py": '"""Get."""\n' + CODE.format("#"),
@@ -137,8 +137,8 @@ def test_sound_bank_has_no_faults(course: Path) -> None:
 
 
 def test_no_bank_is_no_fault(course: Path) -> None:
-    (course / quiz.BANK).unlink()
-    assert list(quiz.faults(course)) == []
+    (course / bank.BANK).unlink()
+    assert list(bank.faults(course)) == []
     assert quiz.pages(Press(course), render.config(ROOT)) == {}
 
 
@@ -146,30 +146,30 @@ def test_no_bank_is_no_fault(course: Path) -> None:
 def test_bad_bank_is_refused_with_file_and_line(course: Path, name: str) -> None:
     old, new, expected = BAD[name]
     assert old in BANK
-    (course / quiz.BANK).write_text(BANK.replace(old, new, 1), "utf-8")
-    faults = [str(fault) for fault in quiz.faults(course)] or [str(fault) for fault in check(course)]
-    assert any(fault.startswith(f"{quiz.BANK}:{expected}") for fault in faults), faults
+    (course / bank.BANK).write_text(BANK.replace(old, new, 1), "utf-8")
+    faults = [str(fault) for fault in bank.faults(course)] or [str(fault) for fault in check(course)]
+    assert any(fault.startswith(f"{bank.BANK}:{expected}") for fault in faults), faults
 
 
 @pytest.mark.parametrize(
     "shape", ["5", "- 5", "- []", "- {}", "- id:", "- - a", "- options: 3", "- {id: {a: b}}", "- ? [a]\n  : b"]
 )
 def test_yaml_of_any_shape_is_refused_in_words(course: Path, shape: str) -> None:
-    (course / quiz.BANK).write_text(shape, "utf-8")
-    faults = list(quiz.faults(course))
+    (course / bank.BANK).write_text(shape, "utf-8")
+    faults = list(bank.faults(course))
     assert faults
-    assert all(fault.path == quiz.BANK and fault.line == 1 for fault in faults)
+    assert all(fault.path == bank.BANK and fault.line == 1 for fault in faults)
 
 
 def test_bank_that_is_not_utf8_is_refused(course: Path) -> None:
-    (course / quiz.BANK).write_bytes(b"- id: caf\xe9\n")
-    assert next(str(fault) for fault in quiz.faults(course)).startswith(f"{quiz.BANK}:1: is not valid YAML")
+    (course / bank.BANK).write_bytes(b"- id: caf\xe9\n")
+    assert next(str(fault) for fault in bank.faults(course)).startswith(f"{bank.BANK}:1: is not valid YAML")
 
 
 def test_page_that_asks_for_an_unknown_question_is_refused(course: Path) -> None:
     page = course / "docs/page.md"
     page.write_text(page.read_text("utf-8") + "\n::: quiz column\n", "utf-8")
-    assert [str(fault) for fault in check(course)] == [f"docs/page.md:11: {quiz.BANK} has no question column"]
+    assert [str(fault) for fault in check(course)] == [f"docs/page.md:11: {bank.BANK} has no question column"]
 
 
 # Rendering
@@ -231,7 +231,7 @@ def test_steps_are_shown_in_a_stable_order_that_is_not_the_right_one(course: Pat
 def test_no_id_makes_the_right_order(course: Path) -> None:
     asked = Press(course).questions["race"]
     for number in range(100):
-        other = quiz.Question(**{**vars(asked), "id": f"race-{number}"})
+        other = bank.Question(**{**vars(asked), "id": f"race-{number}"})
         assert sorted(quiz.shuffled(other)) == [0, 1, 2]
         assert quiz.shuffled(other) != [0, 1, 2]
 
@@ -261,7 +261,7 @@ def test_hash_changes_with_what_is_asked_and_not_with_what_explains(
 ) -> None:
     before = shown(course, "colon")["data-hash"]
     assert old in BANK
-    (course / quiz.BANK).write_text(BANK.replace(old, new, 1), "utf-8")
+    (course / bank.BANK).write_text(BANK.replace(old, new, 1), "utf-8")
     assert (shown(course, "colon")["data-hash"] != before) is changes
 
 
@@ -292,5 +292,5 @@ def test_traced_program_prints_the_right_option(id: str, path: str) -> None:
 
 
 def test_the_bank_has_every_type() -> None:
-    assert {question.type for question in BANKED.values()} == set(quiz.TYPES)
+    assert {question.type for question in BANKED.values()} == set(bank.TYPES)
     assert len({id for id, _ in TRACED}) >= 2

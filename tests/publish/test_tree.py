@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup, Tag
 
-from publish import branches, diagrams, quiz, render, tree
+from publish import branches, diagrams, render, tree
 from publish.check import check
 from publish.expand import Press
+from publish.headings import headings
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DATA = """\
@@ -281,7 +282,7 @@ def test_every_path_ends_within_five_questions_at_a_leaf_that_is_told_in_full(pa
     leaf = OWN.leaves[path[-1].to]
     assert walked(shown(ROOT, "words"), path)["href"] == f"#{leaf.id}"
     page, _, anchor = leaf.page.partition("#")
-    assert anchor in quiz.headings((ROOT / "docs" / page).read_text("utf-8"))
+    assert anchor in headings((ROOT / "docs" / page).read_text("utf-8"))
     assert leaf.instead.keys() == OWN.leaves.keys() - {leaf.id}
     heading = shown(ROOT, "leaves").find(id=leaf.id)
     assert heading and heading.parent

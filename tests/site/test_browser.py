@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from publish import blocks, quiz
+from publish import bank, blocks
 from publish.expand import Press
 from publish.includes import INCLUDE, Include, parse
 from publish.languages import PROGRAMMING
@@ -27,7 +27,7 @@ AXE = (ROOT / "node_modules" / "axe-core" / "axe.min.js").read_text("utf-8")
 
 def includes(text: str) -> list[Include]:
     found = [include for match in INCLUDE.finditer(text) if (include := parse(match[0]))]
-    return [include for include in found if include.example != quiz.NAME]
+    return [include for include in found if include.example != bank.NAME]
 
 
 COURSE = {  # the pages that people wrote, by their address

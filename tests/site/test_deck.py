@@ -15,11 +15,11 @@ from bs4 import BeautifulSoup
 from playwright.sync_api import Page, expect
 
 from publish import gate, lesson, render
-from publish.deck import Stage, lines_of
 from publish.deck import deck as deck_html
 from publish.gate import resolve
 from publish.languages import PROGRAMMING
 from publish.lesson import Slide, clock
+from publish.stage import Stage, lines_of
 from tests.site.conftest import Open, Served
 
 ROOT = Path(__file__).resolve().parent.parent.parent

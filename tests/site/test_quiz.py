@@ -8,14 +8,14 @@ from typing import Any, Literal
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from publish import quiz
+from publish import bank, quiz
 from publish.expand import Press
 from tests.site.conftest import Open
 from tests.site.test_browser import tab_to, violations
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BANK = Press(ROOT).questions
-GOALS = quiz.objectives(ROOT)
+GOALS = bank.objectives(ROOT)
 PAGE = "quiz/index.html"
 TOPIC = "patterns/cache-aside.html"  # asks one of the questions
 ASKED = "lost-delete"  # this one
