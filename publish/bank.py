@@ -10,11 +10,11 @@ from yaml.nodes import Node
 
 from publish import snippets
 from publish.headings import page_problem
+from publish.lesson import PLAN
 from publish.nodes import Reader, line_of
 from publish.snippets import Fault, Library, digest
 
 BANK = "docs/_course/quiz.yml"
-PLAN = "docs/_course/lesson.yml"
 NAME = "quiz"  # what an include line says in place of an example: `::: quiz ID`
 COMMON = ("id", "page", "objective", "type", "ask")
 TYPES = {  # the fields that a type needs beside the common ones

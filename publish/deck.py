@@ -9,7 +9,7 @@ from mkdocs.config.defaults import MkDocsConfig
 
 from publish import lesson, render, snippets
 from publish.expand import Press
-from publish.includes import INCLUDE, parse
+from publish.includes import INCLUDE, included
 from publish.languages import PROGRAMMING
 from publish.lesson import Lesson, Slide
 from publish.snippets import RESERVED, Fault, Library
@@ -32,8 +32,7 @@ def step_faults(library: Library, slide: Slide) -> Iterator[Fault]:
     """Find steps that do not fit the code that the slide shows first."""
     if not slide.steps:
         return
-    includes = (parse(match[0]) for match in INCLUDE.finditer(slide.body))
-    first = next((include for include in includes if include and include.section != RESERVED), None)
+    first = next((include for include in included(slide.body) if include.section != RESERVED), None)
     shown = {
         snippet.language.label: len(snippet.sections[first.section].code.splitlines())
         for snippet in (library.examples.get(first.example, {}).values() if first else ())

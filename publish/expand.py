@@ -53,6 +53,11 @@ class Press:
         """The questions of the quiz by id."""
         return {question.id: question for question in bank.read(self.root)[0]}
 
+    @cached_property
+    def objectives(self) -> list[str]:
+        """The objectives of the lesson."""
+        return bank.objectives(self.root)
+
     def expand(self, markdown: str) -> str:
         """Return the page with code, outputs, provenance, proofs and diagrams in it. Faults are `check`'s to find."""
         claims = itertools.count(1)

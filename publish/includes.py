@@ -1,6 +1,7 @@
 """The lines by which a page includes something: `::: EXAMPLE SECTION (no LANGUAGE: reason; …)`."""
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 INCLUDE = re.compile(r"^(?P<indent> *)::: (?P<example>\S+) (?P<section>[\w-]+)(?: \((?P<reasons>.+)\))?$", re.MULTILINE)
@@ -36,3 +37,8 @@ def parse(line: str) -> Include | None:
         elif part:
             return None
     return Include(match["indent"], match["example"], match["section"], reasons)
+
+
+def included(text: str) -> Iterator[Include]:
+    """Yield the includes of examples in a text, in order."""
+    return (include for match in INCLUDE.finditer(text) if (include := parse(match[0])))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from mkdocs.config.defaults import MkDocsConfig
 
-from publish.bank import Option, Question, objectives
+from publish.bank import Option, Question
 from publish.headings import link
 from publish.snippets import digest
 
@@ -18,7 +18,7 @@ PAGE = "quiz/index.md"
 def question(press: "Press", id: str, number: int) -> str:
     """Return a question as Markdown that is to be expanded: with its number, or without one where that is 0."""
     asked = press.questions[id]
-    goal = html.escape(objectives(press.root)[int(asked.objective) - 1])
+    goal = html.escape(press.objectives[int(asked.objective) - 1])
     head = f'<span class="quiz-number">Question {number}</span> ' if number else ""
     return f"""
 <div class="quiz" id="question-{id}" data-question="{id}" data-hash="{asked.hash}" data-type="{asked.type}" \

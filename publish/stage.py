@@ -8,7 +8,7 @@ from mkdocs.config.defaults import MkDocsConfig
 
 from publish import render
 from publish.expand import LINE_ANCHOR, Press
-from publish.includes import INCLUDE, Include, parse
+from publish.includes import INCLUDE, Include, included
 from publish.languages import PROGRAMMING
 from publish.lesson import Slide
 from publish.snippets import RESERVED, Section, Snippet
@@ -68,12 +68,12 @@ class Stage(Press):
     def output(self, include: Include) -> str:
         """Return what the program printed; below code it comes with the next key, so that a room can guess first."""
         self.steps.append([])
-        return self.printed(super().output(include), "fragment" if self.asks else "")
+        return self.printed(super().output(include), "printed fragment" if self.asks else "printed")
 
-    def printed(self, block: str, fragment: str = "") -> str:
+    def printed(self, block: str, classes: str = "printed") -> str:
         """Return a block that stands beside the code of every language."""
         size = min(self.size(language.label) for language in PROGRAMMING)
-        return f'<div class="printed {fragment}" style="--code: {size}px" markdown>\n\n{block}\n\n</div>'
+        return f'<div class="{classes}" style="--code: {size}px" markdown>\n\n{block}\n\n</div>'
 
     def block(self, snippet: Snippet, section: Section) -> str:
         """Return the code without a title: the line below it names the file."""
@@ -89,7 +89,7 @@ class Stage(Press):
 
     def size(self, label: str) -> float:
         """Return the px at which the slide's code in a language fits beside its title and its prose."""
-        includes = [include for match in INCLUDE.finditer(self.slide.body) if (include := parse(match[0]))]
+        includes = list(included(self.slide.body))
         texts = [self.text(include, label) for include in includes]
         lines = [line for text in texts for line in text.rstrip("\n").split("\n")]
         prose = sum(1 for line in self.slide.body.split("\n")[1:] if line.strip() and not INCLUDE.match(line))

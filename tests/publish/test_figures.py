@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from benchmarks.rows import ROWS
-from publish import bank, figures
+from publish import bank, figures, lesson
 from publish.check import check
 from publish.expand import Press
 from tests.publish.conftest import Write
@@ -68,7 +68,7 @@ def test_figure_stands_in_what_is_included(write: Write) -> None:
     - { text: Slow, why: No. }
 """
     plan = "minutes: 1\nobjectives: [Be fast]\nsections: []\n"
-    root = write({"docs/page.md": "# Page\n", figures.RESULTS: TEXT, bank.BANK: questions, bank.PLAN: plan})
+    root = write({"docs/page.md": "# Page\n", figures.RESULTS: TEXT, bank.BANK: questions, lesson.PLAN: plan})
     assert "71 times." in Press(root).expand("::: quiz how-fast\n")
     write({bank.BANK: questions.replace("MSET", "GET")})
     assert "no benchmark is called set/GET" in "\n".join(map(str, check(root)))

@@ -13,7 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from publish import bank, blocks
 from publish.expand import Press
-from publish.includes import INCLUDE, Include, parse
+from publish.includes import Include, included
 from publish.languages import PROGRAMMING
 from publish.snippets import RESERVED
 from tests.site.conftest import Open, Served
@@ -26,8 +26,7 @@ AXE = (ROOT / "node_modules" / "axe-core" / "axe.min.js").read_text("utf-8")
 
 
 def includes(text: str) -> list[Include]:
-    found = [include for match in INCLUDE.finditer(text) if (include := parse(match[0]))]
-    return [include for include in found if include.example != bank.NAME]
+    return [include for include in included(text) if include.example != bank.NAME]
 
 
 COURSE = {  # the pages that people wrote, by their address
