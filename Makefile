@@ -20,28 +20,28 @@ test: setup ## Run every test against a real Redis (of its own, or REDIS_URL), a
 	@$(PY) -m pytest --numprocesses 2 tests/site
 
 test-quick: setup ## Run what an edit needs: the press, and the examples that have changed; no browser
-	@$(PY) -m tests.quick
+	@$(PY) -m harness.quick
 
 site: setup ## Build strictly into site/
 	@$(PY) -m publish.site build
 
 output: setup ## Store again what the programs print
-	@$(PY) -m tests.runner
+	@$(PY) -m harness.runner
 
 diagrams: setup ## Render the Mermaid diagrams that have changed
-	@$(PY) -m publish.diagrams
+	@$(PY) -m publish.pages.diagrams
 
 exercise: setup ## Check your solution of an exercise, by its number (N=2), in Python or IN=csharp, IN=node
-	@$(PY) -m tests.exercise $(N) $(IN)
+	@$(PY) -m practice.exercise $(N) $(IN)
 
 demo-write-behind: setup ## Watch workers die by kill -9 while no accepted write is lost
-	@$(PY) -m tests.demo_write_behind
+	@$(PY) -m practice.demo_write_behind
 
 bench: setup ## Measure on this machine, and write benchmarks/results.json, from which the pages take every figure
 	@$(PY) -m benchmarks
 
 handout: site ## Print the handout to build/handout.pdf, which the next build puts on the site
-	@$(PY) -m publish.handout
+	@$(PY) -m publish.parts.handout
 
 lock: setup ## Write requirements*.txt anew from requirements*.in
 	@for name in requirements requirements-node; do $(PY) -m uv pip compile --upgrade --universal --python-version 3.11 \

@@ -19,7 +19,7 @@ export default [
     languageOptions: { globals: globals.nodeBuiltin },
   },
   {
-    files: ["docs/assets/*.js", "publish/*.js"],
+    files: ["docs/assets/*.js", "publish/**/*.js"],
     languageOptions: { globals: { ...globals.browser, mermaid: "readonly" } },
   },
 ];

@@ -13,7 +13,7 @@ from typing import Any
 import redis
 
 from benchmarks.rows import ROWS, Row, Samples
-from tests.servers import Server
+from harness.servers import Server
 
 IDLE = 0.7  # the load of one minute up to which a machine is idle enough to measure
 RESULTS = Path(__file__).with_name("results.json")

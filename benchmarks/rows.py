@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import redis
 
-from tests.load import load
+from harness.load import load
 
 Samples = dict[str, list[float]]
 

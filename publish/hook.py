@@ -14,16 +14,17 @@ from mkdocs.exceptions import BuildError
 from mkdocs.structure.files import File, Files, InclusionLevel
 from mkdocs.structure.pages import Page
 
-from publish import deck, handout, library, quiz
-from publish.check import check
-from publish.expand import LINE_ANCHOR, Press
-from publish.languages import LANGUAGES
+from publish.pages.check import check
+from publish.pages.expand import LINE_ANCHOR, Press
+from publish.parts import deck, handout, quiz
+from publish.parts import library_page as library
+from publish.sources.languages import LANGUAGES
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Give the Markdown extension a fresh look at the disk for this build."""
     root = Path(config.config_file_path).parent
-    config.mdx_configs["publish.expand"] = {"press": Press(root)}
+    config.mdx_configs["publish.pages.expand"] = {"press": Press(root)}
     return config
 
 
@@ -33,7 +34,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     faults = check(root)
     if faults:
         raise BuildError("the sources have faults:\n" + "\n".join(map(str, faults)))
-    press = config.mdx_configs["publish.expand"]["press"]
+    press = config.mdx_configs["publish.pages.expand"]["press"]
     for snippet in press.library.snippets:
         files.append(File.generated(config, snippet.path, content=snippet.whole))
         files.append(source_page(config, snippet.path, snippet.text))

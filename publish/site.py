@@ -9,8 +9,8 @@ import socket
 import sys
 from pathlib import Path
 
-from publish import gate
-from publish.check import check, report
+from publish.pages import gate
+from publish.pages.check import check, report
 
 os.environ.setdefault("NO_MKDOCS_2_WARNING", "1")  # we stay below MkDocs 2 on purpose: see the README
 

@@ -15,10 +15,10 @@ import pytest
 import redis
 from xdist.scheduler import LoadScopeScheduling
 
-from tests import foreign, record, toolchain
-from tests.load import load
-from tests.servers import Cluster, Server, redis_server_binary, shared_cluster
-from tests.tls import TlsRedis, shared_tls
+from harness import foreign, record, toolchain
+from harness.load import load
+from harness.servers import Cluster, Server, redis_server_binary, shared_cluster
+from harness.tls import TlsRedis, shared_tls
 
 ROOT = Path(__file__).resolve().parent.parent
 SNIPPETS = ROOT / "snippets"

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from publish import ledger, registry, snippets
-from publish.snippets import Snippet
-from tests import record, runner, toolchain
-from tests.toolchain import PROGRAMS
+from harness import record, runner, toolchain
+from harness.toolchain import PROGRAMS
+from publish.parts import keys as registry
+from publish.sources import ledger, snippets
+from publish.sources.snippets import Snippet
 
 ROOT = Path(__file__).resolve().parent.parent
 LIBRARY = snippets.read(ROOT)

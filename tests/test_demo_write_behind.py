@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from tests import demo_write_behind
-from tests.servers import Server
+from harness.servers import Server
+from practice import demo_write_behind
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def test_demo_ends_well() -> None:
-    command = [sys.executable, "-m", "tests.demo_write_behind"]
+    command = [sys.executable, "-m", "practice.demo_write_behind"]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "0 lost" in result.stdout

@@ -5,10 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from publish import snippets
-from publish.blocks import split
-from publish.includes import parse
-from tests.servers import Cluster, Server
+from harness.servers import Cluster, Server
+from publish.sources import snippets
+from publish.sources.blocks import split
+from publish.sources.includes import parse
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -41,7 +41,7 @@ def test_every_python_example_of_the_docs_runs(cluster: Cluster) -> None:
         "-p",
         "no:cacheprovider",
         "-p",
-        "tests.page_programs",
+        "harness.page_programs",
         "--noconftest",
     ]
     command += ["--markdown-docs", "-o", "testpaths=", "-o", "python_files=none", "README.md", "CONTRIBUTING.md"]

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from publish import snippets
-from tests import exercise, program, toolchain
+from harness import toolchain
+from practice import exercise, program
+from publish.sources import snippets
 
 SOLUTION = (exercise.ROOT / "snippets/exercises/cache-aside/solution.py").read_text("utf-8")
 

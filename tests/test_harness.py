@@ -15,9 +15,9 @@ import pytest
 import redis
 
 import bootstrap
-from publish import ledger, snippets
-from tests import foreign, record, runner
-from tests.servers import Server, free_port
+from harness import foreign, record, runner
+from harness.servers import Server, free_port
+from publish.sources import ledger, snippets
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from publish import snippets
-from tests.toolchain import NODE, need, run
+from harness.toolchain import NODE, need, run
+from publish.sources import snippets
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = [sys.executable, "-m"]
@@ -41,7 +41,7 @@ def test_what_a_reader_keeps_is_formatted_too(tmp_path: Path) -> None:
 
 def test_types(tmp_path: Path) -> None:
     """mypy tells two files of one name apart by their packages, and a folder with a hyphen is none: rename it first."""
-    for name in ("publish", "snippets", "tests", "benchmarks"):
+    for name in ("publish", "harness", "practice", "snippets", "tests", "benchmarks"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "bin", "obj"))
     for name in ("bootstrap.py", "pyproject.toml"):
         shutil.copy2(ROOT / name, tmp_path)

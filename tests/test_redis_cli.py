@@ -3,7 +3,7 @@
 import pytest
 import redis
 
-from tests import redis_cli
+from harness import redis_cli
 
 TRANSCRIPT = """# Replies of every kind.
 

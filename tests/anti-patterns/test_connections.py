@@ -4,7 +4,7 @@ from types import ModuleType
 
 import redis
 
-from tests.servers import Server
+from harness.servers import Server
 
 
 def test_a_connection_for_each_command_against_one_for_all(example: ModuleType, own_server: Server) -> None:

@@ -5,7 +5,7 @@ from types import ModuleType
 import pytest
 import redis
 
-from tests.servers import Server
+from harness.servers import Server
 
 
 def test_select_on_a_pooled_client_changes_one_connection(example: ModuleType, own_server: Server) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import redis
 
-from tests.servers import Server
+from harness.servers import Server
 
 
 def left_after_a_kill(example: ModuleType, *options: str) -> tuple[str, Any]:

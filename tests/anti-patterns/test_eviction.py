@@ -5,7 +5,7 @@ from types import ModuleType
 import pytest
 import redis
 
-from tests.servers import Server
+from harness.servers import Server
 
 
 @pytest.fixture

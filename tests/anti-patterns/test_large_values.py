@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import redis
 
-from tests.servers import Server
+from harness.servers import Server
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from types import ModuleType
 import pytest
 import redis
 
-from tests.cut import every_crash
+from harness.cut import every_crash
 
 
 @pytest.fixture

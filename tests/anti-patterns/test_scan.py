@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import redis
 
-from tests.servers import Server
+from harness.servers import Server
 
 
 @pytest.fixture

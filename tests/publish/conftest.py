@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from publish import ledger
-from publish.expand import Press
+from publish.pages.expand import Press
+from publish.sources import ledger
 
 Write = Callable[[dict[str, str]], Path]
 Prove = Callable[..., None]

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from publish import ledger, snippets
-from publish.check import check
+from publish.pages.check import check
+from publish.sources import ledger, snippets
 from tests.publish.conftest import Write
 
 CODE = "{0} --8<-- [start:read]\na = 1\nb = 2\n{0} --8<-- [end:read]\n"

@@ -10,8 +10,8 @@ import markdown
 import pytest
 from playwright.sync_api import sync_playwright
 
-from publish import diagrams
-from tests.toolchain import CHROMIUM, need
+from harness.toolchain import CHROMIUM, need
+from publish.pages import diagrams
 
 FLOW = """flowchart TD
     accTitle: Cache-aside: how a value is read

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from publish import ledger
-from publish.expand import Press, absent
-from publish.includes import Include, parse
+from publish.pages.expand import Press, absent
+from publish.sources import ledger
+from publish.sources.includes import Include, parse
 from tests.publish.conftest import Prove, Write
 
 CODE = "{0} --8<-- [start:read]\nif a:\n    b = '<2>'\n{0} --8<-- [end:read]\n\n\n{0} end\n"

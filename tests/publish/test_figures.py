@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from benchmarks.rows import ROWS
-from publish import bank, figures, lesson
-from publish.check import check
-from publish.expand import Press
+from publish.pages.check import check
+from publish.pages.expand import Press
+from publish.parts import benchmarks as figures
+from publish.parts import lesson
+from publish.parts import questions as bank
 from tests.publish.conftest import Write
 
 RESULTS: dict[str, Any] = {

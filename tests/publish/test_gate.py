@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from publish import gate, ledger, snippets
+from publish.pages import gate
+from publish.sources import ledger, snippets
 
 CODE = "{0} --8<-- [start:read]\na = 1\nb = 2\n{0} --8<-- [end:read]\n"
 SOUND = """<html><body><h1 id="top">A</h1>

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from publish import deck, lesson
+from publish.parts import deck, lesson
 from tests.publish.conftest import Write
 
 PLAN, TITLE, CODE = lesson.PLAN, f"{lesson.SLIDES}/opening/1-title.md", f"{lesson.SLIDES}/patterns/1-read.md"

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from publish import ledger, library, snippets
-from publish.expand import Press
-from publish.languages import PROGRAMMING
+from publish.pages.expand import Press
+from publish.parts import library_page as library
+from publish.sources import ledger, snippets
+from publish.sources.languages import PROGRAMMING
 from tests.publish.conftest import Prove, Write
 
 FILES = {

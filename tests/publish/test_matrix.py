@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup, Tag
 
-from publish import matrix, render
-from publish.check import check
-from publish.expand import Press
+from publish.pages import render
+from publish.pages.check import check
+from publish.pages.expand import Press
+from publish.parts import matrix
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DATA = """\

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from publish import ledger
-from publish.expand import Press
-from publish.proofs import NOT_RUN, Proof
+from publish.pages.expand import Press
+from publish.sources import ledger
+from publish.sources.proofs import NOT_RUN, Proof
 from tests.publish.conftest import Prove, Write
 
 CODE = "# --8<-- [start:read]\n1\n# --8<-- [end:read]\n"

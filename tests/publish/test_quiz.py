@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup, Tag
 
-from publish import bank, quiz, render
-from publish.check import check
-from publish.expand import Press
+from publish.pages import render
+from publish.pages.check import check
+from publish.pages.expand import Press
+from publish.parts import questions as bank
+from publish.parts import quiz
 from tests.publish.conftest import Write
 from tests.test_contract import BY_PATH, ran
 

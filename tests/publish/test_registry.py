@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from publish import registry
-from publish.check import check
+from publish.pages.check import check
+from publish.parts import keys as registry
 from tests.publish.conftest import Write
 
 DATA = """\

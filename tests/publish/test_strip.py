@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from publish.check import check
-from publish.expand import Press
-from publish.includes import parse
+from publish.pages.check import check
+from publish.pages.expand import Press
+from publish.sources.includes import parse
 
 PLAN = """minutes: 5
 objectives: [Pick <one>., Keep it.]

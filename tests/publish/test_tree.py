@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup, Tag
 
-from publish import branches, diagrams, render, tree
-from publish.check import check
-from publish.expand import Press
-from publish.headings import headings
+from publish.pages import diagrams, render
+from publish.pages.check import check
+from publish.pages.expand import Press
+from publish.parts import tree
+from publish.parts import tree_page as branches
+from publish.sources.headings import headings
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DATA = """\

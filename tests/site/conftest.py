@@ -12,8 +12,8 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
-from publish.diagrams import FLAGS
-from tests import toolchain
+from harness import toolchain
+from publish.pages.diagrams import FLAGS
 
 # Two popups of the address bar, which would cost a process each for every page that a test opens.
 QUIET = "--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup,HttpsUpgrades,MediaRouter,OptimizationHints"

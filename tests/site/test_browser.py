@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from publish import bank, blocks
-from publish.expand import Press
-from publish.includes import Include, included
-from publish.languages import PROGRAMMING
-from publish.snippets import RESERVED
+from publish.pages.expand import Press
+from publish.parts import questions as bank
+from publish.sources import blocks
+from publish.sources.includes import Include, included
+from publish.sources.languages import PROGRAMMING
+from publish.sources.snippets import RESERVED
 from tests.site.conftest import Open, Served
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -6,8 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from publish.blocks import split
-from tests.toolchain import DOTNET
+from harness.toolchain import DOTNET
+from publish.sources.blocks import split
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -28,7 +28,7 @@ def test_contributing_followed_to_the_letter(copy: Path) -> None:
         assert result.returncode == 0, result.stdout + result.stderr
         return result.stdout
 
-    assert "snippets/patterns/cache-aside/expiry.out: stored from Python" in run("tests.runner")
+    assert "snippets/patterns/cache-aside/expiry.out: stored from Python" in run("harness.runner")
     tests = ["tests/patterns/cache-aside", "tests/test_contract.py", "-k", "expiry"]
     run("pytest", "-q", "-p", "no:cacheprovider", *tests)
     if DOTNET:

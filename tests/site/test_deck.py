@@ -14,12 +14,13 @@ import yaml
 from bs4 import BeautifulSoup
 from playwright.sync_api import Page, expect
 
-from publish import gate, lesson, render
-from publish.deck import deck as deck_html
-from publish.gate import resolve
-from publish.languages import PROGRAMMING
-from publish.lesson import Slide, clock
-from publish.stage import Stage, lines_of
+from publish.pages import gate, render
+from publish.pages.gate import resolve
+from publish.parts import lesson
+from publish.parts.deck import deck as deck_html
+from publish.parts.lesson import Slide, clock
+from publish.parts.slide_code import Stage, lines_of
+from publish.sources.languages import PROGRAMMING
 from tests.site.conftest import Open, Served
 
 ROOT = Path(__file__).resolve().parent.parent.parent

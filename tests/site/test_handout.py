@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from publish import figures, handout
-from publish.expand import RENDER, Press, absent
-from publish.includes import INCLUDE, Include, parse
-from tests import toolchain
+from harness import toolchain
+from publish.pages.expand import RENDER, Press, absent
+from publish.parts import benchmarks as figures
+from publish.parts import handout
+from publish.sources.includes import INCLUDE, Include, parse
 from tests.site.conftest import Open
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -26,7 +27,7 @@ def pdf(site: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     toolchain.need("Chromium")
     course = tmp_path_factory.mktemp("print")
     (course / "site").symlink_to(site)
-    command = [sys.executable, "-m", "publish.handout"]
+    command = [sys.executable, "-m", "publish.parts.handout"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     result = subprocess.run(command, cwd=course, env=environment, capture_output=True, text=True, timeout=120)
     assert result.returncode == 0, result.stderr

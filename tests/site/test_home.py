@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from publish import lesson
+from publish.parts import lesson
 from tests.site.conftest import Open
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -7,8 +7,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
-from publish import library
-from publish.expand import Press
+from publish.pages.expand import Press
+from publish.parts import library_page as library
 from tests.site.conftest import Open, Served
 from tests.site.test_browser import copied, home, tab_to, violations
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from publish import matrix
+from publish.parts import matrix
 from tests.site.conftest import Open
 from tests.site.test_browser import tab_to, violations
 

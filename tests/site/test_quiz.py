@@ -8,8 +8,9 @@ from typing import Any, Literal
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from publish import bank, quiz
-from publish.expand import Press
+from publish.pages.expand import Press
+from publish.parts import questions as bank
+from publish.parts import quiz
 from tests.site.conftest import Open
 from tests.site.test_browser import tab_to, violations
 

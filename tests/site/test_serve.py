@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.servers import die_with_parent, free_port
+from harness.servers import die_with_parent, free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 COURSE = ["docs", "snippets", "tests", "publish", "benchmarks", "mkdocs.yml", "ledger.json", "package-lock.json"]

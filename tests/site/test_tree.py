@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from publish import tree
+from publish.parts import tree
 from tests.site.conftest import Open
 from tests.site.test_browser import tab_to, violations
 

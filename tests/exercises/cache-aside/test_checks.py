@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import exercise
-from tests.load import load
+from harness.load import load
+from practice import exercise
 
 SOLUTION = (exercise.ROOT / "snippets/exercises/cache-aside/solution.py").read_text("utf-8")
 DELETE = '        self.cache.delete(listing_key(product["id"]))  # after the commit\n'

@@ -3,7 +3,7 @@
 from types import ModuleType
 from typing import Any
 
-from tests import exercise
+from practice import exercise
 
 
 def test_solution_sells_at_the_new_price(products: Any) -> None:

@@ -3,7 +3,7 @@
 from types import ModuleType
 from typing import Any
 
-from tests import exercise
+from practice import exercise
 
 CHECKS = exercise.table()["1"].checks
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import redis
 
-from tests.program import HungError, Program, ProgramError
+from practice.program import HungError, Program, ProgramError
 
 CACHE, LOCK = "cache:bestsellers:books", "lock:bestsellers:books"
 THEIRS = "stored by another caller"

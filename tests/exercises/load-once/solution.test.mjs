@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
 
 import { Bestsellers } from "../../../snippets/exercises/load-once/solution.mjs";
-import { flushed } from "../../redis_server.mjs";
+import { flushed } from "../../../harness/redis_server.mjs";
 import { overtake, loseLock } from "./callers.mjs";
 
 /** A shop on an empty Redis; the client is closed when the test ends. */

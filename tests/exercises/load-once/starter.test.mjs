@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { Redis } from "ioredis";
 
 import { Bestsellers } from "../../../snippets/exercises/load-once/starter.mjs";
-import { flushed } from "../../redis_server.mjs";
+import { flushed } from "../../../harness/redis_server.mjs";
 import { overtake, loseLock } from "./callers.mjs";
 
 /** A shop on an empty Redis; the client is closed when the test ends. */

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from publish import snippets
-from tests import exercise, toolchain
-from tests.program import Program, ProgramError
-from tests.servers import Server
+from harness import toolchain
+from harness.servers import Server
+from practice import exercise
+from practice.program import Program, ProgramError
+from publish.sources import snippets
 
 EXAMPLES = snippets.read(exercise.ROOT).examples
 LANGUAGES = [".py", ".cs", ".mjs"]

@@ -9,8 +9,8 @@ from typing import Any
 
 import redis
 
-from tests.program import ProgramError
-from tests.servers import free_port
+from harness.servers import free_port
+from practice.program import ProgramError
 
 MUG = {"id": "1", "name": "Mug", "price": 900}
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests import exercise
-from tests.load import load
-from tests.program import ProgramError
+from harness.load import load
+from practice import exercise
+from practice.program import ProgramError
 
 SOLUTION = (exercise.ROOT / "snippets/exercises/versioned-write/solution.py").read_text("utf-8")
 OFFER = "            return bool(self.cache.eval(OFFER, 1, key, version, TTL, *data))\n"

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import redis
 
-from tests import exercise
-from tests.servers import free_port
+from harness.servers import free_port
+from practice import exercise
 
 KEY = "cache:product:1"
 OLD = {"id": "1", "name": "Mug", "price": 900}

@@ -5,7 +5,7 @@ from types import ModuleType
 
 import pytest
 
-from tests import exercise
+from practice import exercise
 
 
 def test_starter_specifies_and_does_nothing(

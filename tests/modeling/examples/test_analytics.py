@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 import redis
 
-from tests.cut import every_crash
+from harness.cut import every_crash
 
 MONDAY, TUESDAY = date(2026, 11, 23), date(2026, 11, 24)
 SIGMA = 0.0081  # the standard error that Redis states

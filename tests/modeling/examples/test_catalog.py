@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import redis
 
-from tests.cut import every_crash
+from harness.cut import every_crash
 
 DAY = date(2026, 11, 24)
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import redis
 
-from tests.cut import every_crash
-from tests.servers import Server
+from harness.cut import every_crash
+from harness.servers import Server
 
 INDEX = "user:1:sessions"
 

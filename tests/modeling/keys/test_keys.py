@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import redis
 
-from publish import registry
-from tests.servers import Server
+from harness.servers import Server
+from publish.parts import keys as registry
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -4,7 +4,7 @@ import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 
 import { connect, Users } from "../../../snippets/patterns/cache-aside-races/cluster.mjs";
-import { flushedShards } from "../../redis_server.mjs";
+import { flushedShards } from "../../../harness/redis_server.mjs";
 
 const IDS = Array.from({ length: 20 }, (_, number) => `${number}`);
 

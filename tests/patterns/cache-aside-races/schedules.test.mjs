@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { Redis } from "ioredis";
 
 import { plain, run, schedules, versioned } from "../../../snippets/patterns/cache-aside-races/schedules.mjs";
-import { flushed } from "../../redis_server.mjs";
+import { flushed } from "../../../harness/redis_server.mjs";
 
 async function stale(t, policy) {
   const cache = new Redis(await flushed());

@@ -4,7 +4,7 @@ import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 
 import { connect, NEW, OLD, Users } from "../../../snippets/patterns/cache-aside-races/schema.mjs";
-import { flushed } from "../../redis_server.mjs";
+import { flushed } from "../../../harness/redis_server.mjs";
 
 const OLD_USER = { id: "1", name: "Ada", email: "ada@example.com" };
 const NEW_USER = { ...OLD_USER, plan: "pro" };

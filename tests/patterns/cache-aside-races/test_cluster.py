@@ -9,7 +9,7 @@ import pytest
 import redis
 from redis.exceptions import ClusterDownError, RedisClusterException
 
-from tests.servers import Cluster
+from harness.servers import Cluster
 
 IDS = [str(number) for number in range(20)]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.servers import Server
+from harness.servers import Server
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 
 import { connect, productKey, Products } from "../../../snippets/patterns/cache-aside-races/versioned.mjs";
-import { flushed, startServer } from "../../redis_server.mjs";
+import { flushed, startServer } from "../../../harness/redis_server.mjs";
 
 const KEY = productKey("1");
 

@@ -4,7 +4,7 @@ import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 
 import { connect, userKey, Users } from "../../../snippets/patterns/cache-aside/cache_aside.mjs";
-import { flushed, flushedShards, startServer } from "../../redis_server.mjs";
+import { flushed, flushedShards, startServer } from "../../../harness/redis_server.mjs";
 
 /** Users over two rows and the Redis at this URL; the client is closed when the test ends. */
 function makeUsers(t, url) {

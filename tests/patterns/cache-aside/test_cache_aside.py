@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import redis
 
-from tests.servers import Cluster, Server
+from harness.servers import Cluster, Server
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 
 import { CartCache, connect, describe, makeCarts } from "../../../snippets/patterns/read-through/read_through.mjs";
-import { flushed, startServer } from "../../redis_server.mjs";
+import { flushed, startServer } from "../../../harness/redis_server.mjs";
 
 const KEY = "cache:cart:7";
 const CART = { id: "7", items: { cup: 1, tea: 2 } };

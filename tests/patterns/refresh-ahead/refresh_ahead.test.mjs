@@ -5,7 +5,7 @@ import { test } from "node:test";
 import {
   cacheKey, connect, LOCK_TTL, lockKey, REFRESH_BELOW, Reports,
 } from "../../../snippets/patterns/refresh-ahead/refresh_ahead.mjs";
-import { flushed, startServer } from "../../redis_server.mjs";
+import { flushed, startServer } from "../../../harness/redis_server.mjs";
 
 /** A promise and the function that keeps it. */
 function gate() {

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { Bestsellers, cacheKey, connect, lockKey } from "../../../snippets/patterns/stampede/lock.mjs";
-import { flushed, startServer } from "../../redis_server.mjs";
+import { flushed, startServer } from "../../../harness/redis_server.mjs";
 
 const LONG = { wait: 60_000 };
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Bestsellers, connect } from "../../../snippets/patterns/stampede/single_flight.mjs";
-import { flushed, startServer } from "../../redis_server.mjs";
+import { flushed, startServer } from "../../../harness/redis_server.mjs";
 
 function makeBooks(t, url, load) {
   const cache = connect(url);

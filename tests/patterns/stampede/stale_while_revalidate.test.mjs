@@ -5,7 +5,7 @@ import { test } from "node:test";
 import {
   Bestsellers, cacheKey, connect, FRESH, LOCK_TTL, lockKey, TTL,
 } from "../../../snippets/patterns/stampede/stale_while_revalidate.mjs";
-import { flushed, startServer } from "../../redis_server.mjs";
+import { flushed, startServer } from "../../../harness/redis_server.mjs";
 
 /** A promise and the function that keeps it. */
 function gate() {

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import redis
 
-from tests.servers import Server
+from harness.servers import Server
 
 # One process of many: its readers start when the key `go` is there, and count their loads in Redis.
 PROCESS = """

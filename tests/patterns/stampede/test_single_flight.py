@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.servers import Server
+from harness.servers import Server
 
 
 class Joined(dict[str, Any]):

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { Redis } from "ioredis";
 
 import { bury, MAX_DELIVERIES } from "../../../snippets/patterns/write-behind/dead_letter.mjs";
-import { flushed } from "../../redis_server.mjs";
+import { flushed } from "../../../harness/redis_server.mjs";
 
 const [STREAM, DEAD, GROUP] = ["stream:carts", "stream:carts:dead", "writers"];
 

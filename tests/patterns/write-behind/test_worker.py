@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from tests.demo_write_behind import FOLDER, GROUP, STREAM, Shop, eventually
-from tests.load import load
-from tests.servers import Server
+from harness.load import load
+from harness.servers import Server
+from practice.demo_write_behind import FOLDER, GROUP, STREAM, Shop, eventually
 
 HOSTILE = ("1 OR 1=1", "1' OR '1'='1", "*", "cart:1", "1; DROP TABLE carts", "ключ\n", "{1}", "x" * 10_000)
 

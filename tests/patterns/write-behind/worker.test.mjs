@@ -10,7 +10,7 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { connect, sortable, TABLE, Writer } from "../../../snippets/patterns/write-behind/worker.mjs";
-import { startServer } from "../../redis_server.mjs";
+import { startServer } from "../../../harness/redis_server.mjs";
 
 const [STREAM, GROUP] = ["stream:carts", "writers"];
 const PROGRAM = join(import.meta.dirname, "../../../snippets/patterns/write-behind/worker.mjs");

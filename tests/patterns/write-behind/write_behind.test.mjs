@@ -4,7 +4,7 @@ import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 
 import { Carts, connect, LIMIT, QueueFullError } from "../../../snippets/patterns/write-behind/write_behind.mjs";
-import { flushed, startServer } from "../../redis_server.mjs";
+import { flushed, startServer } from "../../../harness/redis_server.mjs";
 
 const [STREAM, GROUP] = ["stream:carts", "writers"];
 

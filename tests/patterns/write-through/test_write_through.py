@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import redis
 
-from tests.servers import Server
+from harness.servers import Server
 
 HOSTILE = ("1 OR 1=1", "1' OR '1'='1", "*", "cache:product:1", "1; DROP TABLE products", "ключ\n", "{1}", "x" * 10_000)
 

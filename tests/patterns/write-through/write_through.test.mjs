@@ -6,7 +6,7 @@ import { test } from "node:test";
 import {
   CHANGE, connect, DELETE, productKey, Products, SAVE, TOMBSTONE_TTL, TTL,
 } from "../../../snippets/patterns/write-through/write_through.mjs";
-import { flushed, startServer } from "../../redis_server.mjs";
+import { flushed, startServer } from "../../../harness/redis_server.mjs";
 
 /** Products over one row, version 1, and the Redis at this URL. */
 function makeProducts(t, url) {

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { Redis } from "ioredis";
 
 import { connect, getAll, stat } from "../../../snippets/performance/connections/multiplexed.mjs";
-import { flushed } from "../../redis_server.mjs";
+import { flushed } from "../../../harness/redis_server.mjs";
 
 /** A proxy that loses the first reply to INCR: Redis counts, and the client never hears of it. */
 async function lossy(t, url) {

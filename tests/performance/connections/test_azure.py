@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from redis.exceptions import RedisClusterException
 
-from tests.tls import KEY, NAME, TlsRedis
+from harness.tls import KEY, NAME, TlsRedis
 
 
 @pytest.fixture

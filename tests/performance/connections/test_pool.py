@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import redis
 
-from tests.lossy_proxy import LossyProxy
-from tests.servers import Server, free_port
-from tests.tls import KEY, TlsRedis
+from harness.lossy_proxy import LossyProxy
+from harness.servers import Server, free_port
+from harness.tls import KEY, TlsRedis
 
 
 def test_tls_pool_pings(example: ModuleType, tls_redis: TlsRedis) -> None:

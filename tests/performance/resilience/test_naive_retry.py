@@ -7,8 +7,8 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from tests.lossy_proxy import LossyProxy
-from tests.servers import Server
+from harness.lossy_proxy import LossyProxy
+from harness.servers import Server
 
 NOWHERE = "redis://127.0.0.1:1"
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import redis
 
-from tests.lossy_proxy import LossyProxy
-from tests.servers import Cluster, Server
+from harness.lossy_proxy import LossyProxy
+from harness.servers import Cluster, Server
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import redis
 
-from tests.servers import Server
+from harness.servers import Server
 
 
 class Pair:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import redis_cli
+from harness import redis_cli
 
 TRANSCRIPT = Path(__file__).resolve().parents[3] / "snippets" / "ttl" / "choosing" / "calls.redis"
 Said = list[tuple[str, str]]

@@ -7,7 +7,7 @@ import pytest
 import redis
 from redis.exceptions import ClusterCrossSlotError
 
-from tests.servers import Server
+from harness.servers import Server
 
 
 @pytest.fixture

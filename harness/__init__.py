@@ -1,0 +1,1 @@
+"""What runs the proof: servers, toolchains, other languages, the pen of the ledger."""

@@ -1,0 +1,35 @@
+"""Test what an edit needs: the press, and each example that has changed since it was last run (make test-quick)."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from publish.sources import ledger, snippets
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def changed(library: snippets.Library) -> list[str]:
+    """Return the paths of the snippets whose row in the ledger is missing, stale or red."""
+    rows = ledger.load(ROOT)
+    return [one.path for one in library.snippets if ledger.problem(ROOT, library, rows, one)]
+
+
+def main() -> None:
+    """Run pytest on the press, then on the tests and the programs of what has changed."""
+    library = snippets.read(ROOT)
+    paths = changed(library)
+    print(f"Changed since they were run: {', '.join(paths) or 'no snippets'}.", flush=True)
+    code = subprocess.run([sys.executable, "-m", "pytest", "-q", "tests/publish"], cwd=ROOT).returncode
+    examples = {one.example: one for one in library.snippets if one.path in paths}
+    if examples:
+        tests = {one.language.test_path(one.example) for one in library.snippets if one.example in examples}
+        words = " or ".join(sorted({f"{example}." for example in examples} | {Path(path).name for path in tests}))
+        files = sorted(path for path in tests if (ROOT / path).exists())
+        command = [sys.executable, "-m", "pytest", "-q", *files, "tests/test_contract.py", "-k", words]
+        code = subprocess.run(command, cwd=ROOT).returncode or code
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,168 @@
+"""Run a snippet as a reader would: the whole file, alone in an empty folder, on a private flushed Redis
+(and, if it names one, a flushed cluster).
+
+`python -m harness.runner` (make output) stores what the programs print.
+"""
+
+import contextlib
+import re
+import shlex
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import redis
+
+from harness import redis_cli
+from harness.servers import Server, shared_cluster
+from harness.toolchain import DOTNET, PROGRAMS, run
+from publish.sources import snippets
+from publish.sources.languages import OUTPUT
+from publish.sources.snippets import Snippet
+
+ROOT = Path(__file__).resolve().parent.parent
+LIMIT = 30  # seconds
+
+
+class Key(NamedTuple):
+    """What a program left under a key. `ttl` in seconds, -1 where it never expires."""
+
+    type: str
+    value: Any
+    ttl: int
+
+
+class Ran(NamedTuple):
+    """What a program printed, and the keys that it left."""
+
+    output: str
+    keys: dict[str, Key]
+    written: frozenset[tuple[str, str]] = frozenset()  # each key that it wrote, deleted ones too, with its type
+
+
+CLUSTER = threading.Lock()  # there is one: programs that name it run one after the other
+
+
+def run_snippet(snippet: Snippet) -> Ran:
+    """Run a snippet's main. Raises RuntimeError if it fails, TimeoutError after 30 s; both name the file.
+
+    A transcript "prints" itself, with the replies of today.
+    """
+    with CLUSTER if "REDIS_CLUSTER_URL" in snippet.text else contextlib.nullcontext():
+        return run_alone(snippet)
+
+
+def run_alone(snippet: Snippet) -> Ran:
+    """Run a snippet, the cluster being free."""
+    server = Server()
+    shards, environment = [server], {"REDIS_URL": server.url}
+    if "REDIS_CLUSTER_URL" in snippet.text:
+        cluster = shared_cluster()
+        cluster.flush()
+        shards, environment["REDIS_CLUSTER_URL"] = [server, *cluster.shards], cluster.url
+    try:
+        watches = [Watch(shard.url) for shard in shards]
+        if snippet.language.transcript:
+            return Ran(redis_cli.replay(snippet.text, server.url, snippet.path), keys(server.url), written(watches))
+        with tempfile.TemporaryDirectory(prefix="reader ") as folder:
+            Path(folder, snippet.file).write_text(snippet.whole, "utf-8")
+            # What the install line brings lies ready in this repository, so that the tests work offline.
+            Path(folder, "node_modules").symlink_to(ROOT / "node_modules")
+            program, *arguments = shlex.split(snippet.language.run.format(file=snippet.file))
+            result = run([PROGRAMS[program], *arguments], Path(folder), LIMIT, **environment)
+        if result.returncode:
+            raise RuntimeError(
+                f"{snippet.path} left with exit code {result.returncode}:\n{result.stderr or result.stdout}"
+            )
+        left = {name: key for shard in shards for name, key in keys(shard.url).items()}
+        return Ran(result.stdout, left, written(watches))
+    except TimeoutError as error:
+        raise TimeoutError(f"{snippet.path}: {error}") from None
+    finally:
+        server.stop()
+
+
+# What a keyspace event says of the type of its key; others, such as del or expire, say nothing.
+EVENTS = {
+    "string": r"set|setrange|append|incrby|incrbyfloat|pfadd",
+    "hash": r"h(set|del|incrby|incrbyfloat|expire|persist)",
+    "list": r"[lr](push|pop|set|insert|trim|rem)",
+    "set": r"s(add|rem|pop|move|interstore|unionstore|diffstore)",
+    "zset": r"z\w+",
+    "stream": r"x\w+(-\w+)?",
+}
+
+
+class Watch:
+    """Hears of every key that is written to a server from now on."""
+
+    def __init__(self, url: str) -> None:
+        self.client = redis.Redis.from_url(url, decode_responses=True, protocol=2)
+        self.client.config_set("notify-keyspace-events", "EA")
+        self.events = self.client.pubsub()  # type: ignore[no-untyped-call]
+        self.events.psubscribe("__keyevent@*__:*")
+        self.events.get_message(timeout=5)
+
+    def written(self) -> frozenset[tuple[str, str]]:
+        """Return the keys so far, each with the type that the write gave it."""
+        self.client.publish("__keyevent@0__:end", "")
+        found: set[tuple[str, str]] = set()
+        while message := self.events.get_message(timeout=5):
+            event = message["channel"].partition(":")[2]
+            if event == "end":
+                self.client.close()
+                return frozenset(found)
+            found |= {(message["data"], kind) for kind, names in EVENTS.items() if re.fullmatch(names, event)}
+        raise RuntimeError("the events of the keys have no end: some were lost")
+
+
+def written(watches: list[Watch]) -> frozenset[tuple[str, str]]:
+    """Return the keys that were written to any of the servers."""
+    return frozenset(pair for watch in watches for pair in watch.written())
+
+
+READERS: dict[str, Callable[[Any, str], Any]] = {
+    "string": lambda client, key: client.get(key),
+    "hash": lambda client, key: client.hgetall(key),
+    "list": lambda client, key: client.lrange(key, 0, -1),
+    "set": lambda client, key: client.smembers(key),
+    "zset": lambda client, key: client.zrange(key, 0, -1, withscores=True),
+    "stream": lambda client, key: [fields for _, fields in client.xrange(key)],
+}
+
+
+def keys(url: str) -> dict[str, Key]:
+    """Return everything that a server holds."""
+    with redis.Redis.from_url(url, decode_responses=True, encoding_errors="backslashreplace", protocol=2) as client:
+        types = {key: client.type(key) for key in client.scan_iter()}
+        return {key: Key(kind, READERS[kind](client, key), client.ttl(key)) for key, kind in types.items()}
+
+
+def store_outputs() -> None:
+    """Run each example in the first language it has, and store what it printed; a transcript, its replies."""
+    library = snippets.read(ROOT)
+    if library.faults:
+        sys.exit("\n".join(map(str, library.faults)))
+    for example, languages in library.examples.items():
+        snippet = next((one for one in languages.values() if one.language.extension != ".cs" or DOTNET), None)
+        if snippet is None:
+            print(f"snippets/{example}: not run, no toolchain here for it")
+            continue
+        try:
+            output = run_snippet(snippet).output
+        except (RuntimeError, TimeoutError) as error:
+            sys.exit(str(error))
+        if snippet.language.transcript:
+            if output != snippet.text:
+                (ROOT / snippet.path).write_text(output, "utf-8")
+                print(f"{snippet.path}: replies stored")
+        elif output != library.outputs.get(example):
+            (ROOT / "snippets" / (example + OUTPUT)).write_text(output, "utf-8")
+            print(f"snippets/{example}{OUTPUT}: stored from {snippet.language.label}")
+
+
+if __name__ == "__main__":
+    store_outputs()

@@ -1,0 +1,1 @@
+"""What a student or a teacher runs: exercises and demos."""

@@ -1,0 +1,160 @@
+"""Check a student's solution: `python -m practice.exercise 2 csharp` (make exercise N=2 IN=csharp).
+
+The first time it copies the starter to where it can be edited. Then it says in words what is missing, until nothing is.
+An exercise in Python alone is checked through its functions; one in several languages as a program that is run.
+"""
+
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from harness import toolchain
+from harness.load import load
+from harness.servers import Server
+from practice.program import TOOLBOXES, Program, ProgramError
+from publish.sources import snippets
+from publish.sources.snippets import Snippet
+
+ROOT = Path(__file__).resolve().parent.parent
+TABLE = ROOT / "docs" / "_course" / "exercises.yml"
+LIMIT = 10.0  # seconds for all checks together, where they call the student's functions
+
+TASKS = {"complete": "Complete", "repair": "Mend", "write": "Write"}  # what the student does, by the kind of exercise
+Check = Callable[[Any, str], str | None]  # the student's module or program, and an empty Redis
+
+
+class Exercise(NamedTuple):
+    """A row of the table."""
+
+    number: int
+    kind: str  # one of TASKS
+    folder: str  # below snippets/ and tests/
+    page: str
+    minutes: int
+    where: str
+
+    @property
+    def starters(self) -> dict[str, Snippet]:
+        """What the student starts from, by language."""
+        found = snippets.read(ROOT).examples[f"{self.folder}/starter"]
+        return {TOOLBOXES[extension].name: snippet for extension, snippet in found.items()}
+
+    def file(self, language: str = "python") -> str:
+        """Where the student works, below the repository."""
+        extension = self.starters[language].language.extension
+        return f"exercises/{self.number}-{self.folder.rpartition('/')[2]}{extension}"
+
+    @property
+    def checks(self) -> list[Check]:
+        """What the solution must fulfil, in order."""
+        checks: list[Check] = load(ROOT / "tests" / self.folder / "checks.py").CHECKS
+        return checks
+
+
+def table() -> dict[str, Exercise]:
+    """Return the exercises by number."""
+    rows = yaml.safe_load(TABLE.read_text("utf-8"))
+    return {str(row["number"]): Exercise(**row) for row in rows}
+
+
+def check_all(checks: list[Check], student: Any, path: Path, url: str) -> int:
+    """Run the checks on a student's module or program, a line or two for each. Return 0 if all are fulfilled, or 1."""
+    failed = 0
+    for check in checks:
+        try:
+            missing = check(student, url)
+        except ProgramError as error:
+            missing = str(error)
+        except NotImplementedError as error:
+            missing = f"`{traceback.extract_tb(error.__traceback__)[-1].name}` is not written yet."
+        except (Exception, SystemExit) as error:
+            missing = f"Your program stops with {words(error, path)}"
+        print(f"{'✗' if missing else '✓'} {check.__name__.replace('_', ' ')}", flush=True)
+        if missing:
+            print(f"  {missing}", flush=True)
+            failed = 1
+    return failed
+
+
+def words(error: BaseException, path: Path) -> str:
+    """Say what was raised, and at which line of the student's file."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    return f"{type(error).__name__}: {error}" + (f", at line {lines[-1]}." if lines else ".")
+
+
+def check_module(exercise: Exercise, path: Path, url: str) -> int:
+    """Import the file at `path` and check it. Return 0 if it is solved, 1 if not, 2 if it cannot be loaded."""
+    try:
+        student = load(path)
+    except (Exception, SystemExit) as error:
+        print(f"{exercise.file()} cannot be loaded: it stops with {words(error, path)}")
+        return 2
+    return check_all(exercise.checks, student, path, url)
+
+
+def check_in_process(exercise: Exercise, path: Path, url: str) -> int:
+    """Do the same in a process of its own, which can be stopped."""
+    command = [sys.executable, "-m", "practice.exercise", "--check", str(exercise.number), str(path), url]
+    try:
+        result = toolchain.run(command, ROOT, LIMIT)
+    except TimeoutError:
+        sys.exit(f"{exercise.file()} still ran after {LIMIT:g} s and was stopped; look for a loop that does not end.")
+    print(result.stderr + result.stdout, end="", flush=True)
+    return result.returncode
+
+
+def choose(arguments: list[str]) -> tuple[Exercise, str]:
+    """Return the exercise and the language that a student named. Leaves in a sentence where there is no such thing."""
+    exercises = table()
+    number, language = (*arguments, "", "")[:2]
+    if number not in exercises or len(arguments) > 2:
+        given = " ".join(arguments)
+        sys.exit(f"{f'There is no exercise {given}' if given else 'Say which exercise'}; there is "
+                 f"{', '.join(exercises)}: make exercise N={next(iter(exercises))}")  # fmt: skip
+    exercise, language = exercises[number], language or "python"
+    if language not in exercise.starters:
+        sys.exit(f"Exercise {number} is not in {language}, but in {', '.join(exercise.starters)}: "
+                 f"make exercise N={number} IN={next(iter(exercise.starters))}")  # fmt: skip
+    if language == "csharp" and not toolchain.DOTNET:
+        sys.exit(f"C# needs the .NET 10 SDK, and there is no dotnet here. Get it: {toolchain.TOOLS['.NET 10 SDK'][1]}.")
+    return exercise, language
+
+
+def main(arguments: list[str], home: Path = ROOT) -> None:
+    """Run one exercise for the student who works below `home`. Leaves with exit code 1 until it is solved."""
+    exercise, language = choose(arguments)
+    file = exercise.file(language)
+    path = home / file
+    if not path.exists():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(exercise.starters[language].whole, "utf-8")
+        print(f"Your file is {file}. {TASKS[exercise.kind]} it there, then run this command again.\n", flush=True)
+    with tempfile.TemporaryDirectory(prefix="exercise-") as folder:
+        program = Program(path, folder)
+        try:
+            program.compile()
+        except (ProgramError, TimeoutError) as error:
+            sys.exit(f"{file} {error}")
+        server = Server()
+        try:
+            if len(exercise.starters) == 1:
+                code = check_in_process(exercise, path, server.url)
+            else:
+                code = check_all(exercise.checks, program, path, server.url)
+        finally:
+            server.stop()
+    if code:
+        sys.exit(f"\nNot yet. The page has hints: docs/{exercise.page}" if code == 1 else 1)
+    print(f"\nSolved. Well done! Compare with the solution on the page: docs/{exercise.page}")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--check"]:
+        number, file, address = sys.argv[2:]
+        sys.exit(check_module(table()[number], Path(file), address))
+    main([argument for argument in sys.argv[1:] if argument])

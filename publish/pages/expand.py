@@ -1,0 +1,196 @@
+"""Markdown in, Markdown out: turn a page's one-line includes and proof links into what readers see."""
+
+import itertools
+import re
+import textwrap
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from markdown import Extension, Markdown
+from markdown.preprocessors import Preprocessor
+
+from publish.pages import diagrams
+from publish.parts import benchmarks as figures
+from publish.parts import handout, matrix, quiz
+from publish.parts import keys as registry
+from publish.parts import lesson_strip as strip
+from publish.parts import questions as bank
+from publish.parts import tree_page as branches
+from publish.sources import blocks, ledger, proofs, snippets
+from publish.sources.includes import INCLUDE, Include, parse
+from publish.sources.snippets import RESERVED, Section, Snippet
+
+CLAIM = re.compile(r"\[(?P<text>[^\[\]]+)\]\(proof:(?P<name>\w+)\)(?P<end>[.,;:]?)")
+RENDER = {"lesson": strip.render, "handout": handout.render, "patterns": matrix.render, "tree": branches.render}
+RENDER |= {"keys": registry.render, "benchmarks": figures.render}
+ABSENT = '{: .absent data-search-exclude="" }'
+PROVENANCE = '{: .provenance data-search-exclude="" }'  # the search index is loaded on every page: prose only
+
+
+class Press:
+    """What the disk says now, and `expand`, which pours it into a page. Make a new one for each build."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.library = snippets.read(root)
+        self.ledger = ledger.load(root)
+
+    @cached_property
+    def proofs(self) -> dict[str, list[proofs.Proof]]:
+        """The tests by name."""
+        return proofs.collect(self.root, self.library, self.ledger)
+
+    @cached_property
+    def questions(self) -> dict[str, bank.Question]:
+        """The questions of the quiz by id."""
+        return {question.id: question for question in bank.read(self.root)[0]}
+
+    @cached_property
+    def objectives(self) -> list[str]:
+        """The objectives of the lesson."""
+        return bank.objectives(self.root)
+
+    def expand(self, markdown: str) -> str:
+        """Return the page with code, outputs, provenance, proofs and diagrams in it. Faults are `check`'s to find."""
+        claims = itertools.count(1)
+
+        def include(match: re.Match[str]) -> str:
+            if render := RENDER.get(match["example"]):
+                return f"\n{textwrap.indent(prose(render(self.root, match['section'])), match['indent'])}\n"
+            line = parse(match[0])
+            if line is None:
+                return match[0]
+            if line.example == bank.NAME:
+                block = prose(quiz.question(self, line.section, 0))  # it may have code and claims of its own
+            else:
+                block = self.output(line) if line.section == RESERVED else self.tabs(line)
+            return f"\n{textwrap.indent(block, line.indent)}\n"
+
+        def prose(text: str) -> str:
+            text = figures.fill(self.root, text)
+            text = CLAIM.sub(lambda match: self.claim(match, next(claims)), text)
+            return INCLUDE.sub(include, text)  # last, for code may look like a claim
+
+        parts = [part.text if part.fenced else prose(part.text) for part in blocks.split(markdown)]
+        return diagrams.inline("\n".join(parts))
+
+    def tabs(self, include: Include) -> str:
+        """Return a tab for each language that there is: its code, what ran it, how to keep it. Then why others lack."""
+        found = self.library.examples[include.example].values()
+        tabs = [(snippet.language.label, self.block(snippet, snippet.sections[include.section])) for snippet in found]
+        if any(snippet.language.transcript for snippet in found):
+            return tabs[0][1]
+        marks = ["===!", *["==="] * len(tabs)]  # the first begins a set of its own, whatever stands before it
+        parts = [
+            f'{mark} "{label}"\n\n{textwrap.indent(body, "    ")}'
+            for mark, (label, body) in zip(marks, tabs, strict=False)
+        ]
+        return "\n\n".join([*parts, f"{absent(include)}\n{ABSENT}"] if include.reasons else parts)
+
+    def block(self, snippet: Snippet, section: Section) -> str:
+        """Return the code of a section, and the line below it."""
+        fence = fenced(snippet.language.lexer, snippet.path, section.code)
+        return f"{fence}\n\n{self.provenance(snippet, section)}"
+
+    def provenance(self, snippet: Snippet, section: Section) -> str:
+        """Return the line below a block: the badge, the lines, the links, the commands that run it."""
+        source = f"[source](/source/{snippet.path}.md#{anchor(section.first)})"
+        button = f'<button type="button" class="copy-file" data-file="{snippet.path}">Copy whole file</button>'
+        copy = f'<span class="copy" hidden>{button} · </span>'
+        download = f"[Download](/{snippet.path}){{: download }}"
+        run = " then ".join(f"`{command}`" for command in snippet.language.commands(snippet.file, snippet.text))
+        where = f"lines {section.first}–{section.last} of the {source}"
+        return f"{self.badge(snippet)} · {where}<br>\n{copy}{download} · {run}\n{PROVENANCE}"
+
+    def badge(self, snippet: Snippet) -> str:
+        """Return what the ledger knows of a snippet, as a mark that also says it in words."""
+        problem = ledger.problem(self.root, self.library, self.ledger, snippet)
+        if problem:
+            return f'<span class="badge stale" title="This file {problem}">Not run here</span>'
+        row = self.ledger[snippet.path]
+        versions = ", ".join(f"{name} {version}" for name, version in row["versions"].items())
+        return f'<span class="badge passed">Ran {row["date"]}</span> on {versions}'
+
+    def output(self, include: Include) -> str:
+        """Return what the program printed, the same in every language."""
+        text = self.library.outputs[include.example].rstrip("\n")
+        badges = {
+            snippet.language.label: self.badge(snippet) for snippet in self.library.examples[include.example].values()
+        }
+        note = "; ".join(f"{label}: {badge}" for label, badge in badges.items())
+        return f"{fenced('text', 'What it printed', text)}\n\n{note}\n{PROVENANCE}"
+
+    def claim(self, match: re.Match[str], number: int) -> str:
+        """Return a claim with a mark that opens to the tests that prove it. Works without JavaScript."""
+        name = match["name"]
+        before, last = match["text"], ""
+        if not re.search("[`*_<&]", before):  # then its last word can hold the mark, lest it begin a line
+            before, last = re.fullmatch(r"(.* |)(\S+)", before).groups()  # type: ignore[union-attr]
+        found = self.proofs[name]
+        passed = all(proof.outcome == ledger.PASSED for proof in found)
+        rows = "".join(
+            f'<span class="proof-row"><span class="proof-language">{proof.language}</span> '
+            f"[{proof.path.rpartition('/')[2]}:{proof.line}](/source/{proof.path}.md#{anchor(proof.line)}) "
+            f'<span class="proof-outcome">{proof.outcome} {proof.date}</span></span>'
+            for proof in found
+        )
+        word = "passed" if passed else "not proved"
+        return (
+            f'{before}<span class="nowrap">{last}<button type="button" class="proof {word.replace(" ", "-")}" '
+            f'popovertarget="proof-{number}" aria-label="Proof: {name}, {word}"></button>{match["end"]}</span>'
+            # <small>, because the search takes the end of a nested element of the same kind for the end of this one
+            f'<small class="proof-card" id="proof-{number}" popover data-search-exclude>'
+            f'<span class="proof-name">{name}</span> {rows}</small>'
+        )
+
+
+def absent(include: Include) -> str:
+    """Return in words why a language is missing."""
+    labels: dict[str, list[str]] = {}
+    for label, reason in include.reasons.items():
+        labels.setdefault(reason, []).append(label)
+    return " ".join(f"Not shown in {' or '.join(of)}: {reason}." for reason, of in labels.items())
+
+
+def fenced(lexer: str, title: str, code: str) -> str:
+    """Return a code block with a title, which the search leaves out."""
+    return f'```{{ .{lexer} title="{title}" data-search-exclude="" }}\n{code}\n```'
+
+
+LINE_ANCHOR = re.compile(r'<a id="__codelineno-[^>]*></a>')  # Pygments puts one before each line of a block
+
+
+def anchor(line: int) -> str:
+    """Return the anchor of a line on a source page, as Pygments writes it for the first block of a page."""
+    return f"__codelineno-0-{line}"
+
+
+class Expand(Extension):
+    """The Python-Markdown extension that the site and the page tests use; its option `press` does the work."""
+
+    def __init__(self, **options: Any) -> None:
+        self.config = {"press": ["", "the Press to expand with; by default one of the current folder"]}
+        super().__init__(**options)
+
+    def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802
+        """Expand before any other preprocessor looks at the text (pymdownx.snippets would come at 32)."""
+        md.preprocessors.register(ExpandPreprocessor(md, self.getConfig("press")), "publish", 33)
+
+
+class ExpandPreprocessor(Preprocessor):
+    """Run `Press.expand` on a page's lines."""
+
+    def __init__(self, md: Markdown, press: Press | None) -> None:
+        super().__init__(md)
+        self.press = press
+
+    def run(self, lines: list[str]) -> list[str]:
+        """Expand a page."""
+        self.press = self.press or Press(Path.cwd())
+        return self.press.expand("\n".join(lines)).split("\n")
+
+
+def makeExtension(**options: Any) -> Expand:  # noqa: N802
+    """Give Python-Markdown the extension under this module's name."""
+    return Expand(**options)

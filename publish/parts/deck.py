@@ -1,0 +1,160 @@
+"""The deck and its run sheet: slides rendered as pages are, on reveal.js, which is published from npm beside them."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader
+from mkdocs.config.defaults import MkDocsConfig
+
+from publish.pages import render
+from publish.pages.expand import Press
+from publish.parts import lesson
+from publish.parts.lesson import Lesson, Slide
+from publish.parts.slide_code import Stage, lines_of, without_ids
+from publish.sources import snippets
+from publish.sources.includes import INCLUDE, included
+from publish.sources.languages import PROGRAMMING
+from publish.sources.snippets import RESERVED, Fault, Library
+
+FILES = ("reveal.js", "reveal.css", "plugin/notes.js")  # of node_modules/reveal.js/dist
+CANVAS = (1280, 680)  # what reveal.js scales to the window; the bar below it takes 40 px
+MOST_STEPS = 6  # docs/stylesheets/deck.css has a rule for each
+
+
+def faults(root: Path) -> Iterator[Fault]:
+    """Find steps that do not fit their code. The slides' other faults are found by lesson.py and check.py."""
+    if (root / lesson.PLAN).exists():
+        library = snippets.read(root)
+        for slide in lesson.load(root)[0].slides:
+            yield from step_faults(library, slide)
+
+
+def step_faults(library: Library, slide: Slide) -> Iterator[Fault]:
+    """Find steps that do not fit the code that the slide shows first."""
+    if not slide.steps:
+        return
+    first = next((include for include in included(slide.body) if include.section != RESERVED), None)
+    shown = {
+        snippet.language.label: len(snippet.sections[first.section].code.splitlines())
+        for snippet in (library.examples.get(first.example, {}).values() if first else ())
+        if first and first.section in snippet.sections
+    }
+    if not shown:
+        yield slide.fault("steps", "has steps, and no code to step through")
+        return
+    most = max(map(len, slide.steps.values()))
+    if most > MOST_STEPS:
+        yield slide.fault("steps", f"has {most} steps; {MOST_STEPS} are as many as a room follows")
+    for label in shown.keys() - slide.steps.keys():
+        yield slide.fault("steps", f"steps lack {label}, in which the slide shows its code too")
+    for label, ranges in slide.steps.items():
+        key = f"steps.{label}"
+        if label not in shown:
+            yield slide.fault(key, f"steps for {label}; the slide shows {', '.join(shown)}")
+            continue
+        if len(ranges) != most:
+            yield slide.fault(key, f"{label} has {len(ranges)} steps, another language {most}; make them as many")
+        for one in ranges:
+            if not lines_of(one) or lines_of(one)[-1] > shown[label] or lines_of(one)[0] < 1:
+                yield slide.fault(key, f"{one} is no range of lines of {label}'s section, which has {shown[label]}")
+
+
+def pages(press: Press, site: MkDocsConfig) -> dict[str, str | bytes]:
+    """Return the deck, what it loads, and the run sheet."""
+    root = press.root
+    if not (root / lesson.PLAN).exists():
+        return {}
+    plan, _ = lesson.load(root)
+    npm = root / "node_modules" / "reveal.js"
+    return {
+        "present/index.html": deck(plan, Stage(root), site),
+        "present/reveal-license.txt": (npm / "LICENSE").read_bytes(),
+        **{f"present/{Path(name).name}": (npm / "dist" / name).read_bytes() for name in FILES},
+        "teach/index.md": run_sheet(plan),
+    }
+
+
+def first_slides(root: Path) -> dict[str, str]:
+    """Return for each page that slides belong to, by its source's path, the id of the first of them."""
+    if not (root / lesson.PLAN).exists():
+        return {}
+    plan, _ = lesson.load(root)
+    return {slide.page.partition("#")[0]: slide.id for slide in reversed(plan.slides)}
+
+
+def deck(plan: Lesson, stage: Stage, site: MkDocsConfig) -> str:
+    """Return the page that holds all slides."""
+    environment = Environment(loader=FileSystemLoader(Path(__file__).parent.with_name("theme")), autoescape=True)
+    template = environment.get_template("deck.html")
+    titles = {slide.id: stage.plain(slide.title, site) for slide in plan.slides}
+    slides = [
+        {
+            "id": slide.id,
+            "seconds": round(slide.minutes * 60),
+            "kind": kind(slide),
+            "steps": max(map(len, slide.steps.values()), default=0),
+            "href": f"../{re.sub(r'[.]md(?=#|$)', '.html', slide.page)}",
+            "page": page_title(stage.root, slide),
+            "html": stage.render(slide, site),
+            "timing": timing(plan, slide),
+            "late": late(plan, slide, titles),
+            "notes": without_ids(render.html(site, stage, slide.notes, "../"), slide.id),
+        }
+        for slide in plan.slides
+    ]
+    labels = [language.label for language in PROGRAMMING]
+    return template.render(site=site, slides=slides, languages=labels, canvas=CANVAS)
+
+
+def kind(slide: Slide) -> str:
+    """Return how a slide is laid out: as a title, around code, or as text."""
+    if slide.body.startswith("# "):
+        return "title"
+    return "code" if INCLUDE.search(slide.body) else "text"
+
+
+def page_title(root: Path, slide: Slide) -> str:
+    """Return the title of the page that a slide belongs to."""
+    text = (root / "docs" / slide.page.partition("#")[0]).read_text("utf-8")
+    match = re.search(r"^(?:title:|#) +(.*)$", text, re.MULTILINE)
+    return match[1].strip('"') if match else slide.page  # a title with a colon in it stands in quotes
+
+
+def timing(plan: Lesson, slide: Slide) -> str:
+    """Return the first line of a slide's notes: when it begins, how long it may take, what becomes of it if late."""
+    return f"Due {lesson.clock(plan.due()[slide.id])} · {round(slide.minutes * 60)} s · {slide.priority}"
+
+
+def late(plan: Lesson, slide: Slide, titles: dict[str, str]) -> str:
+    """Return where to go from an optional slide when late: the next that is not optional, and how it opens."""
+    after = plan.slides[plan.slides.index(slide) + 1 :]
+    goal = next((other for other in after if other.priority != "optional"), None)
+    if slide.priority != "optional" or goal is None:
+        return ""
+    opening = re.split(r"(?<=[.?!:])\s", goal.notes, maxsplit=1)[0]
+    return f"If late, skip to: {titles[goal.id]} (opens with “{opening}”)"
+
+
+def run_sheet(plan: Lesson) -> str:
+    """Return the page that a teacher has at hand: when each slide is due, what may be left out, how to present."""
+    environment = Environment(loader=FileSystemLoader(Path(__file__).parent))
+    environment.filters |= {"clock": lesson.clock, "minutes": minutes}
+    sections, start = [], 0
+    for section in plan.sections:
+        slides = plan.of(section)
+        end = start + section["minutes"] * 60
+        sections.append({**section, "start": start, "end": end, "slides": slides, "must": musts(slides)})
+        start = end
+    template = environment.get_template("deck.md")
+    return template.render(plan=plan, sections=sections, due=plan.due(), must=musts(plan.slides))
+
+
+def musts(slides: list[Slide]) -> list[Slide]:
+    """Return the slides that must be shown."""
+    return [slide for slide in slides if slide.priority == "must"]
+
+
+def minutes(slides: list[Slide]) -> str:
+    """Return the minutes that slides take together."""
+    return f"{sum(slide.minutes for slide in slides):g}"

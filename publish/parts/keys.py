@@ -1,0 +1,106 @@
+"""The key registry as a table: each pattern with its one type, its TTL and its owner, from docs/_course/keys.yml."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from yaml.nodes import Node, SequenceNode
+
+from publish.sources.headings import headings, page_problem
+from publish.sources.nodes import Reader, line_of
+from publish.sources.snippets import Fault
+
+FILE = "docs/_course/keys.yml"
+TYPES = ("string", "hash", "list", "set", "zset", "stream", "channel")
+NEEDED = ("pattern", "type", "ttl", "owner", "holds")
+KNOWN = (*NEEDED, "seconds", "never")
+PLACE = re.compile(r"\{\w+\}")  # what varies in a pattern
+
+
+@dataclass(frozen=True)
+class Row:
+    """A pattern. Its TTL in words, and as ranges of seconds; `never` where a key may live without one."""
+
+    pattern: str
+    type: str
+    ttl: str
+    owner: str
+    holds: str
+    seconds: tuple[range, ...]
+    never: bool
+    line: int
+
+    def holds_key(self, key: str) -> bool:
+        """Return whether a key is of this pattern: `{name}` stands for anything but a colon, or for a hash tag."""
+        fixed = map(re.escape, PLACE.split(self.pattern))
+        return re.fullmatch(r"(?:[^:{}]+|\{[^{}]+\})".join(fixed), key) is not None
+
+    def allows(self, ttl: int, age: int = 0) -> bool:
+        """Return whether a key may have this TTL, as the command TTL answers at most `age` seconds after the write."""
+        if ttl == -1:
+            return self.never
+        return any(ttl + passed in one for one in self.seconds for passed in range(age + 1))
+
+
+def read(root: Path) -> tuple[list[Row], list[Fault]]:
+    """Read the registry, and find what is wrong in it; no rows where there is none."""
+    reader = Reader(FILE)
+    rows: list[Row] = []
+    seen: dict[str, int] = {}
+    for node in reader.items(reader.compose(root), "the registry"):
+        one = row(reader, root, node)
+        if (shape := PLACE.sub("{}", one.pattern)) in seen:
+            reader.wrong(node, f"{one.pattern} stands at line {seen[shape]} already; one pattern, one type")
+        seen.setdefault(shape, one.line)
+        rows.append(one)
+    return rows, reader.faults
+
+
+def row(reader: Reader, root: Path, node: Node) -> Row:
+    """Read a row."""
+    found = reader.fields(node, "a row", NEEDED, KNOWN)
+    text = {name: reader.text(found.get(name), name) for name in NEEDED}
+    if text["type"] and text["type"] not in TYPES:
+        reader.wrong(found["type"], f"{text['type']} is no type; there is {', '.join(TYPES)}")
+    if text["owner"] and (problem := page_problem(root, text["owner"])):
+        reader.wrong(found["owner"], problem)
+    bounds = reader.items(found.get("seconds"), "seconds")
+    several = bool(bounds) and isinstance(bounds[0], SequenceNode)
+    ranges = [reader.items(one, "a range") for one in bounds] if several else [bounds] * ("seconds" in found)
+    seconds = tuple(between([reader.text(bound, "seconds") for bound in one]) for one in ranges)
+    if not all(seconds):
+        reader.wrong(found["seconds"], "seconds is the least and the most of the TTL, as [54, 66], or a list of such")
+    never = reader.text(found.get("never"), "never")
+    if never not in ("", "true"):
+        reader.wrong(found["never"], f"never is true, or it is not there; it is no {never}")
+    if found and not never and "seconds" not in found and text["type"] != "channel":
+        reader.wrong(node, "a row needs seconds, or `never: true` where a key may live for ever")
+    return Row(**text, seconds=seconds, never=bool(never), line=line_of(node))
+
+
+def between(bounds: list[str]) -> range:
+    """Return the range that the least and the most include; an empty one where they are something else."""
+    numbers = [int(bound) for bound in bounds if bound.isdecimal()]
+    return range(numbers[0], numbers[1] + 1) if len(numbers) == len(bounds) == 2 else range(0)
+
+
+def faults(root: Path) -> Iterator[Fault]:
+    """Find what is wrong in the registry."""
+    yield from read(root)[1]
+
+
+def texts(root: Path) -> Iterator[tuple[int, str]]:
+    """Yield its Markdown with its lines, for the check that all Markdown of the course undergoes."""
+    yield from ((one.line, text) for one in read(root)[0] for text in (one.ttl, one.holds))
+
+
+def render(root: Path, _: str) -> str:
+    """Return what the line `::: keys table` stands for."""
+    lines = ["| Key | Type | TTL | Holds | Owner |", "| --- | --- | --- | --- | --- |"]
+    for one in read(root)[0]:
+        page = root / "docs" / one.owner.partition("#")[0]
+        owner = f"[{headings(page.read_text('utf-8'))['']}](/{one.owner})"
+        key = one.pattern.replace(":", ":<wbr>")  # a long key may go on in the next line, at a colon only
+        lines.append(f"| <code>{key}</code> | {one.type} | {one.ttl} | {one.holds} | {owner} |")
+    return "\n".join(['<div class="keys" markdown>', "", *lines, "", "</div>"])

@@ -1,0 +1,183 @@
+"""The bank of questions: what stands in it, and every fault in it with its line."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+from yaml.nodes import Node
+
+from publish.parts.lesson import PLAN
+from publish.sources import snippets
+from publish.sources.headings import page_problem
+from publish.sources.nodes import Reader, line_of
+from publish.sources.snippets import Fault, Library, digest
+
+BANK = "docs/_course/quiz.yml"
+NAME = "quiz"  # what an include line says in place of an example: `::: quiz ID`
+COMMON = ("id", "page", "objective", "type", "ask")
+TYPES = {  # the fields that a type needs beside the common ones
+    "single": ("options",),
+    "multiple": ("options",),
+    "trace": ("options", "program", "line"),
+    "order": ("steps", "why"),
+}
+EXTRA = {"trace": ("show",)}  # the fields that it may have
+
+
+@dataclass(frozen=True)
+class Option:
+    """One answer to choose, and why it is right or wrong."""
+
+    text: str
+    why: str
+    right: bool
+    line: int
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question of the bank. `page` says what to read again; `lines` says where each field stands."""
+
+    id: str
+    page: str
+    objective: str
+    type: str
+    ask: str
+    lines: dict[str, int]
+    options: list[Option] = field(default_factory=list)
+    steps: list[str] = field(default_factory=list)  # in the right order
+    why: str = ""  # of the order
+    program: str = ""  # the example that is traced
+    line: str = ""  # the line of its output that is asked for, from 1
+    show: str = ""  # the section of it that the question shows
+
+    @property
+    def hash(self) -> str:
+        """What a stored answer is bound to: everything that is asked, and nothing that only explains."""
+        options = [[option.text, option.right] for option in self.options]
+        return digest(json.dumps([self.type, self.ask, options, self.steps, self.program, self.line, self.show]))
+
+
+class Bank(Reader):
+    """Takes the bank apart."""
+
+    def option(self, node: Node, literal: bool) -> Option:
+        """Read an option."""
+        found = self.fields(node, "an option", ("text", "why"), ("text", "why", "right"))
+        right = self.text(found.get("right"), "right")
+        if right not in ("", "true"):
+            self.wrong(found["right"], f"right is `true` or left out, not {right}")
+        text = self.text(found.get("text"), "the text of an option", literal)
+        return Option(text, self.text(found.get("why"), "the why of an option"), right == "true", line_of(node))
+
+    def question(self, node: Node) -> Question | None:
+        """Read a question; None where it has faults."""
+        before = len(self.faults)
+        every = {name for names in (*TYPES.values(), *EXTRA.values()) for name in names}
+        found = self.fields(node, "a question", COMMON, (*COMMON, *every))
+        type = self.text(found.get("type"), "type")
+        if type and type not in TYPES:
+            self.wrong(found["type"], f"there is no type {type}; it is one of {', '.join(TYPES)}")
+        if len(self.faults) > before:
+            return None
+        found = self.fields(node, f"a question of type {type}", TYPES[type], COMMON + TYPES[type] + EXTRA.get(type, ()))
+        lists = {name: self.items(found.pop(name), name) for name in ("options", "steps") if name in found}
+        texts = {name: self.text(value, name) for name, value in found.items()}
+        question = Question(
+            **texts,
+            lines={"": line_of(node), **{name: line_of(value) for name, value in found.items()}},
+            options=[self.option(one, literal=type == "trace") for one in lists.get("options", [])],
+            steps=[self.text(one, "a step") for one in lists.get("steps", [])],
+        )
+        return question if len(self.faults) == before else None
+
+
+def read(root: Path) -> tuple[list[Question], list[Fault]]:
+    """Read the bank. A question that cannot be read is left out and reported."""
+    reader = Bank(BANK)
+    bank = reader.compose(root)
+    questions = [reader.question(node) for node in reader.items(bank, "the bank")]
+    return [question for question in questions if question], reader.faults
+
+
+def faults(root: Path) -> Iterator[Fault]:
+    """Find what is wrong in the bank."""
+    questions, found = read(root)
+    yield from found
+    library, goals = snippets.read(root), objectives(root)
+    seen: dict[str, int] = {}
+    for question in questions:
+        if question.id in seen:
+            other = seen[question.id]
+            yield Fault(BANK, question.lines["id"], f"the id {question.id} is that of line {other} too; rename one")
+        seen.setdefault(question.id, question.lines["id"])
+        for line, text in problems(root, library, goals, question):
+            yield Fault(BANK, line, text)
+
+
+def problems(root: Path, library: Library, goals: list[str], question: Question) -> Iterator[tuple[int, str]]:
+    """Say what is wrong with a question that could be read, with its line."""
+    lines = question.lines
+    if not question.id.replace("-", "").isalnum() or not question.id.isascii():
+        yield lines["id"], f"the id {question.id} goes into an address; use letters, digits and dashes"
+    if not question.objective.isdecimal() or not 1 <= int(question.objective) <= len(goals):
+        yield lines["objective"], f"there is no objective {question.objective}; {PLAN} has {len(goals)}"
+    if problem := page_problem(root, question.page):
+        yield lines["page"], problem
+    for text, line in [(question.ask, lines["ask"]), *((option.text, option.line) for option in question.options)]:
+        if "](proof:" in text:
+            yield line, "a claim with its proof stands in a why, which is shown when the question is answered"
+    if question.type == "order":
+        if len(question.steps) < 3:
+            yield lines[""], f"{len(question.steps)} steps have no order worth asking for; write at least 3"
+        texts = question.steps
+    else:
+        right = [option for option in question.options if option.right]
+        texts = [option.text for option in question.options]
+        if len(texts) < 2:
+            yield lines[""], "there is nothing to choose from; write at least 2 options"
+        if not right:
+            yield lines[""], "no option is right; say `right: true` in one"
+        if len(right) > 1 and question.type != "multiple":
+            yield right[1].line, f"{len(right)} options are right; leave one, or make the type multiple"
+    if len(set(texts)) < len(texts):
+        yield lines[""], "two of its answers read the same; change one"
+    if question.type == "trace":
+        yield from trace_problems(library, question)
+
+
+def trace_problems(library: Library, question: Question) -> Iterator[tuple[int, str]]:
+    """Say where a traced question and the stored output of its program differ."""
+    program, lines = question.program, question.lines
+    printed = library.outputs.get(program, "").splitlines()
+    if program not in library.examples:
+        yield lines["program"], f"snippets/{program}.* does not exist; it is named without its suffix"
+    elif not printed:
+        yield lines["program"], f"snippets/{program}.out does not exist; run `make output`"
+    elif not question.line.isdecimal() or not 1 <= int(question.line) <= len(printed):
+        yield lines["line"], f"snippets/{program}.out has no line {question.line}, only {len(printed)}"
+    else:
+        line = printed[int(question.line) - 1]
+        for option in question.options:
+            if option.right and option.text != line:
+                yield option.line, f"the right option is not what snippets/{program}.out:{question.line} says: {line}"
+
+
+def objectives(root: Path) -> list[str]:
+    """Return the objectives of the lesson."""
+    file = root / PLAN
+    return yaml.safe_load(file.read_text("utf-8"))["objectives"] if file.exists() else []
+
+
+def texts(root: Path) -> Iterator[tuple[int, str]]:
+    """Yield the Markdown of the bank with its lines, for the check that all Markdown of the course undergoes."""
+    for question in read(root)[0]:
+        yield question.lines["ask"], question.ask
+        yield from ((option.line, option.why) for option in question.options)
+        if question.type != "trace":  # there the options are output, shown as it is
+            yield from ((option.line, option.text) for option in question.options)
+        yield from ((question.lines[""], text) for text in (*question.steps, question.why))
+        if question.show:
+            yield question.lines["show"], f"::: {question.program} {question.show}"

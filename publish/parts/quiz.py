@@ -1,0 +1,133 @@
+"""The quiz: the page that asks all questions of the bank, and the check question of a topic page."""
+
+import html
+from typing import TYPE_CHECKING
+
+from mkdocs.config.defaults import MkDocsConfig
+
+from publish.parts.questions import Option, Question
+from publish.sources.headings import link
+from publish.sources.snippets import digest
+
+if TYPE_CHECKING:  # the press asks this module for its questions
+    from publish.pages.expand import Press
+
+PAGE = "quiz/index.md"
+
+
+def question(press: "Press", id: str, number: int) -> str:
+    """Return a question as Markdown that is to be expanded: with its number, or without one where that is 0."""
+    asked = press.questions[id]
+    goal = html.escape(press.objectives[int(asked.objective) - 1])
+    head = f'<span class="quiz-number">Question {number}</span> ' if number else ""
+    return f"""
+<div class="quiz" id="question-{id}" data-question="{id}" data-hash="{asked.hash}" data-type="{asked.type}" \
+data-objective="{asked.objective}" data-goal="{goal}" markdown="block">
+<fieldset markdown="block">
+<legend markdown="span">{head}{asked.ask}</legend>
+
+{traced(press, asked)}
+
+<ul class="quiz-options" data-search-exclude="" markdown="block">
+{steps(asked) if asked.type == "order" else options(asked)}
+</ul>
+
+</fieldset>
+
+<details class="quiz-answer" data-search-exclude="" markdown="block">
+<summary>Answer and why</summary>
+
+{solution(asked) if asked.type == "order" else reasons(asked)}
+
+<p markdown="span">Read again: {link(press.root, asked.page)}</p>
+
+</details>
+</div>
+"""
+
+
+def traced(press: "Press", asked: Question) -> str:
+    """Return what a traced question shows: the code, and what the program has printed before the line asked for."""
+    show = f"::: {asked.program} {asked.show}\n\n" if asked.show else ""
+    before = press.library.outputs[asked.program].splitlines()[: int(asked.line) - 1] if asked.program else []
+    if not before:
+        return show
+    lines = "<br>\n".join(literal(line) for line in before)
+    said = f"It has printed so far:<br>\n{lines}"
+    return f'{show}<p class="quiz-printed" data-search-exclude="" markdown="span">{said}</p>'
+
+
+def literal(text: str) -> str:
+    """Return a text as inline code, whatever is in it."""
+    return f"<code>{html.escape(text)}</code>" if "`" in text else f"`{text}`"
+
+
+def options(asked: Question) -> str:
+    """Return the answers to choose from."""
+    kind = "checkbox" if asked.type == "multiple" else "radio"
+    return "\n".join(
+        f'<li markdown="span"><label><input type="{kind}" name="{asked.id}" autocomplete="off"> '
+        f"<span>{answer(asked, option)}</span></label></li>"
+        for option in asked.options
+    )
+
+
+def answer(asked: Question, option: Option) -> str:
+    """Return the text of an option; in a traced question it is output."""
+    return literal(option.text) if asked.type == "trace" else option.text
+
+
+def reasons(asked: Question) -> str:
+    """Return all options with what explains them. The script moves each reason below its option."""
+    rows = "\n".join(
+        f'<li markdown="span">{answer(asked, option)} <span class="quiz-why" data-right="{str(option.right).lower()}">'
+        f"**{'Right' if option.right else 'Wrong'}.** {option.why}</span></li>"
+        for option in asked.options
+    )
+    return f'<ul class="quiz-reasons" markdown="block">\n{rows}\n</ul>'
+
+
+def shuffled(asked: Question) -> list[int]:
+    """Return the order in which steps are shown: the same on every page, and never the right one."""
+    right = list(range(len(asked.steps)))
+    order = sorted(right, key=lambda step: digest(f"{asked.id} {step}"))
+    return order if order != right else order[::-1]
+
+
+def steps(asked: Question) -> str:
+    """Return the steps to be put in order."""
+    rows = ((step, asked.steps[step]) for step in shuffled(asked))
+    return "\n".join(f'<li data-step="{step}" markdown="span"><span>{text}</span></li>' for step, text in rows)
+
+
+def solution(asked: Question) -> str:
+    """Return the steps in their right order, and why."""
+    rows = "\n".join(f'<li markdown="span">{text}</li>' for text in asked.steps)
+    return f'<ol markdown="block">\n{rows}\n</ol>\n\n<p markdown="span">{asked.why}</p>'
+
+
+def pages(press: "Press", site: MkDocsConfig) -> dict[str, str | bytes]:
+    """Return the page that asks all questions."""
+    if not press.questions:
+        return {}
+    asked = "\n".join(question(press, id, number) for number, id in enumerate(press.questions, 1))
+    many = len(press.questions)
+    return {
+        PAGE: f"""---
+title: Quiz
+description: {many} questions on the course, each with the reasons for every answer.
+---
+
+# Quiz
+
+{many} questions. Every answer is explained, the wrong ones too. Where a program is traced, the key is what it printed.
+{{: .lead }}
+
+<p class="quiz-progress" id="quiz-progress">0 of {many} answered. Your answers stay in this browser.</p>
+
+<noscript><style>.quiz-progress {{ display: none }}</style></noscript>
+
+{asked}
+<div id="quiz-result"></div>
+"""
+    }

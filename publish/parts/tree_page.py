@@ -1,0 +1,74 @@
+"""The decision tree as a page shows it: a diagram, nested lists, the leaves in full, and room for the script."""
+
+from html import escape
+from pathlib import Path
+
+from publish.parts.tree import Leaf, Tree, read
+from publish.sources.headings import link
+
+
+def render(root: Path, section: str) -> str:
+    """Return what the line `::: tree SECTION` stands for."""
+    tree = read(root)[0]
+    if section == "leaves":
+        parts = "\n".join(answered(root, tree, one) for one in tree.leaves.values())
+        return f'<div class="tree-leaves" markdown="block">\n{parts}\n</div>'
+    return {"diagram": diagram, "steps": steps, "words": words}[section](tree)
+
+
+def diagram(tree: Tree) -> str:
+    """Return the tree as a Mermaid fence."""
+    # Not the ids, for `end` is a word of Mermaid's.
+    names = {id: f"n{place}" for place, id in enumerate((*tree.questions, *tree.leaves))}
+    lines = ["flowchart TD", f"  accTitle: {tree.title}", f"  accDescr: {tree.description}"]
+    for asked in tree.questions.values():
+        lines.append(f'  {names[asked.id]}("{asked.short}")')
+        ways: dict[str, list[str]] = {}
+        for answer in asked.answers:
+            ways.setdefault(answer.to, []).append(answer.short)
+        for to, some in ways.items():
+            lines.append(f'  {names[asked.id]} -- "{", ".join(dict.fromkeys(some))}" --> {names[to]}')
+    lines += [f'  {names[one.id]}(["{one.name}"]):::accent' for one in tree.leaves.values()]
+    return "\n".join(["```mermaid", *lines, "```"])
+
+
+def steps(tree: Tree) -> str:
+    """Return the place where the script asks one question at a time."""
+    deepest = max(len(path) for path in tree.paths())
+    return f'<form class="tree-steps" aria-label="{escape(tree.title)}" data-deepest="{deepest}"></form>'
+
+
+def words(tree: Tree) -> str:
+    """Return the whole tree as lists in lists, which the script reads too."""
+    return f'<div class="tree" markdown="block">\n{asked(tree, next(iter(tree.questions)))}\n</div>'
+
+
+def asked(tree: Tree, id: str) -> str:
+    """Return a question with its answers and what follows them, or a leaf."""
+    if id in tree.leaves:
+        return f'<p class="tree-leaf"><a href="#{id}">{escape(tree.leaves[id].name)}</a></p>'
+    rows = "\n".join(
+        f'<li data-answer="{one.id}"><span class="tree-text">{escape(one.text)}</span>\n{asked(tree, one.to)}\n</li>'
+        for one in tree.questions[id].answers
+    )
+    return f'<p class="tree-ask">{escape(tree.questions[id].ask)}</p>\n<ul class="tree-branch">\n{rows}\n</ul>'
+
+
+def answered(root: Path, tree: Tree, one: Leaf) -> str:
+    """Return a leaf in full."""
+
+    def rows(reasons: dict[str, str]) -> str:
+        named = ((other.name, reasons[id]) for id, other in tree.leaves.items() if id in reasons)
+        items = "\n".join(f'<dt>{escape(name)}</dt>\n<dd markdown="span">{why}</dd>' for name, why in named)
+        return f'<dl markdown="block">\n{items}\n</dl>'
+
+    beside = f'<p class="tree-label">Combine it with</p>\n{rows(one.beside)}\n' if one.beside else ""
+    return f"""<section class="tree-answer" markdown="block">
+
+### {escape(one.name)} {{: #{one.id} tabindex="-1" }}
+
+<p markdown="span">{one.why}</p>
+<p markdown="span">Read on: {link(root, one.page)}</p>
+{beside}<p class="tree-label">Why not the others</p>
+{rows(one.instead)}
+</section>"""

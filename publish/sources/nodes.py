@@ -1,0 +1,81 @@
+"""Read a YAML file as nodes, because these know their lines; every scalar in it is text."""
+
+from pathlib import Path
+from typing import cast
+
+import yaml
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from publish.sources.snippets import Fault
+
+
+class Reader:
+    """Takes a file apart, and notes what is not as it should be."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.faults: list[Fault] = []
+
+    def compose(self, root: Path) -> Node | None:
+        """Return the root of the file; None where there is no file, or a fault."""
+        file = root / self.path
+        if not file.exists():
+            return None
+        try:
+            node = yaml.compose(file.read_text("utf-8"), Loader=yaml.BaseLoader)
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            mark = getattr(error, "problem_mark", None)
+            said = " ".join(str(getattr(error, "problem", error)).split())
+            self.faults.append(Fault(self.path, mark.line + 1 if mark else 1, f"is not valid YAML: {said}"))
+            return None
+        if node is None:
+            self.faults.append(Fault(self.path, 1, "is empty; write something or remove the file"))
+        return node
+
+    def wrong(self, node: Node, text: str) -> None:
+        """Note a fault at a node."""
+        self.faults.append(Fault(self.path, line_of(node), text))
+
+    def items(self, node: Node | None, name: str) -> list[Node]:
+        """Return the entries of a list."""
+        if node is None:
+            return []  # its absence was noted
+        if isinstance(node, SequenceNode):
+            return cast(list[Node], node.value)
+        self.wrong(node, f"{name} is no list; begin each entry with a dash")
+        return []
+
+    def fields(
+        self, node: Node | None, name: str, needed: tuple[str, ...], known: tuple[str, ...] | None = None
+    ) -> dict[str, Node]:
+        """Return the fields of an entry, without those that it should not have; `known` is `needed` if not given."""
+        if node is None:
+            return {}
+        if not isinstance(node, MappingNode):
+            self.wrong(node, f"{name} has no fields; write each as `name: value`")
+            return {}
+        found: dict[str, Node] = {}
+        for key, value in node.value:
+            if key.value not in (needed if known is None else known):
+                self.wrong(key, f"{name} has a field {key.value}, which it does not know")
+            elif key.value in found:
+                self.wrong(key, f"{name} has {key.value} twice; remove one")
+            else:
+                found[key.value] = value
+        for missing in [one for one in needed if one not in found]:
+            self.wrong(node, f"{name} lacks {missing}")
+        return found
+
+    def text(self, node: Node | None, name: str, literal: bool = False) -> str:
+        """Return a text: on one line, unless it is taken literally."""
+        if node is None:
+            return ""
+        if isinstance(node, ScalarNode) and node.value.strip():
+            return node.value if literal else " ".join(node.value.split())
+        self.wrong(node, f"{name} is {'empty' if isinstance(node, ScalarNode) else 'no text'}; write words behind it")
+        return ""
+
+
+def line_of(node: Node) -> int:
+    """Return the line of a node, from 1."""
+    return int(node.start_mark.line) + 1
