@@ -33,7 +33,7 @@ CONTAINER = re.compile(r"\s*(?:[-*+]|\d+\.|!!!|\?\?\?\+?|===[!+]?|\[\^\w+\]:|:)\
 def check(root: Path, strict: bool = False) -> list[Fault]:
     """Return all faults below `root`. `strict` adds what may pass while editing: code that has not run since."""
     press = Press(root)
-    faults = [*press.library.faults, *ledger.faults(root), *documents(root)]
+    faults = [*press.library.faults, *press.ledger.faults, *documents(root)]
     if faults:
         return faults  # the pages could only repeat them
     faults += [fault for part in PARTS for fault in part.faults(root)]
@@ -56,7 +56,7 @@ def check(root: Path, strict: bool = False) -> list[Fault]:
             if (snippet.example, name) not in shown:
                 where = f"add `::: {snippet.example} {name}` to one or remove its markers"
                 faults.append(Fault(snippet.path, section.first - 1, f"no page shows section {name}; {where}"))
-        problem = ledger.problem(root, press.library, press.ledger, snippet) if strict else ""
+        problem = press.ledger.problem(snippet) if strict else ""
         if problem:
             faults.append(Fault(snippet.path, 1, f"{problem}; run `make test`"))
     return faults

@@ -34,7 +34,7 @@ class Press:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.library = snippets.read(root)
-        self.ledger = ledger.load(root)
+        self.ledger = ledger.Ledger(root)
 
     @cached_property
     def proofs(self) -> dict[str, list[proofs.Proof]]:
@@ -105,12 +105,12 @@ class Press:
 
     def badge(self, snippet: Snippet) -> str:
         """Return what the ledger knows of a snippet, as a mark that also says it in words."""
-        problem = ledger.problem(self.root, self.library, self.ledger, snippet)
+        problem = self.ledger.problem(snippet)
         if problem:
             return f'<span class="badge stale" title="This file {problem}">Not run here</span>'
-        row = self.ledger[snippet.path]
-        versions = ", ".join(f"{name} {version}" for name, version in row["versions"].items())
-        return f'<span class="badge passed">Ran {row["date"]}</span> on {versions}'
+        row = self.ledger.rows[snippet.path]
+        versions = ", ".join(f"{name} {version}" for name, version in row.versions.items())
+        return f'<span class="badge passed">Ran {row.date}</span> on {versions}'
 
     def output(self, include: Include) -> str:
         """Return what the program printed, the same in every language."""

@@ -10,7 +10,6 @@ from bs4 import BeautifulSoup, Tag
 
 from publish.pages.check import is_allowed
 from publish.pages.expand import Press
-from publish.sources import ledger
 from publish.sources.snippets import MARK, Fault
 
 LEFTOVER = re.compile(rf"{re.escape(MARK)}|^ *::: \S+ \S+|\]\(proof:|\]\(/source/|^ *===!? \"|```|~~~", re.MULTILINE)
@@ -46,7 +45,7 @@ def known_code(press: Press) -> set[str]:
     """Return every text that a code block may hold: verified sections, whole files, outputs, tests."""
     known = {output.strip("\n") for output in press.library.outputs.values()}
     for snippet in press.library.snippets:
-        if ledger.problem(press.root, press.library, press.ledger, snippet):
+        if press.ledger.problem(snippet):
             continue
         known |= {section.code for section in snippet.sections.values()}
         known.add(snippet.text.strip("\n"))

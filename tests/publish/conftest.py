@@ -7,6 +7,7 @@ import pytest
 
 from publish.pages.expand import Press
 from publish.sources import ledger
+from publish.sources.ledger import Row
 
 Write = Callable[[dict[str, str]], Path]
 Prove = Callable[..., None]
@@ -27,18 +28,12 @@ def write(tmp_path: Path) -> Write:
 
 @pytest.fixture
 def prove(tmp_path: Path) -> Prove:
-    """A function that writes the ledger of that course: these snippets ran, and passed their test `it_reads`."""
+    """A function that writes the ledger of that course: these snippets ran, and passed their tests."""
 
     def ran(*paths: str) -> None:
-        library, rows = Press(tmp_path).library, {}
-        for snippet in library.snippets:
-            if snippet.path in paths:
-                rows[snippet.path] = {
-                    "date": "2026-01-02",
-                    "hashes": ledger.hashes(tmp_path, library, snippet),
-                    "versions": {"Redis": "8"},
-                    "outcomes": {"it_reads": ledger.PASSED, ledger.RUN: ledger.PASSED},
-                }
-        ledger.save(tmp_path, rows)
+        press = Press(tmp_path)
+        found = [snippet for snippet in press.library.snippets if snippet.path in paths]
+        rows = [Row(one.path, press.ledger.digest(one), "2026-01-02", {"Redis": "8"}) for one in found]
+        ledger.save(tmp_path, {row.path: row for row in rows})
 
     return ran
