@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -109,3 +110,13 @@ def test_branches_that_change_a_program_and_its_test_apart_conflict(course: Path
         f"{ledger.FILE}:7: is left of a merge",
     ]
     assert stale(course) == {".py"}, "neither row counts, and those of other programs do"
+
+
+def test_of_two_rows_of_one_program_neither_counts(course: Path) -> None:
+    file = course / ledger.FILE
+    row = Ledger(course).rows["snippets/shop/get.py"]
+    failed = replace(row, failures={"it": "failed"})
+    file.write_text(file.read_text("utf-8") + failed.line() + "\n", "utf-8")
+    assert stale(course) == {".py"}
+    file.write_text(file.read_text("utf-8").replace(failed.line(), row.line()), "utf-8")
+    assert stale(course) == {".py"}
