@@ -20,7 +20,7 @@ def check(course: Course, parts: tuple[Part, ...], strict: bool = False) -> list
     checker = Checker(course, parts)
     for path, text in course.pages.items():
         faults += checker.page(path, text)
-    for written in [text for part in parts for text in part.texts(course)]:
+    for written in [text for part in parts for text in part.read(course).texts]:
         faults += [fault._replace(line=written.line) for fault in checker.page(written.path, written.text)]
     for snippet in course.snippets.files:
         for name, section in snippet.sections.items():

@@ -9,7 +9,7 @@ from yaml.nodes import MappingNode, Node
 
 from publish.sources.course import Course, once
 from publish.sources.files import Fault
-from publish.sources.nodes import document, line_of
+from publish.sources.nodes import Read, document, line_of
 
 PLAN = "docs/_course/lesson.yml"
 SLIDES = "docs/_course/slides"
@@ -105,7 +105,7 @@ def clock(seconds: int) -> str:
 
 
 @once
-def load(course: Course) -> tuple[Lesson, list[Fault]]:
+def load(course: Course) -> Read[Lesson]:
     """Read the plan and all slides. A slide that cannot be read is left out and reported."""
     plan = course.yaml(PLAN).data or {"minutes": 0, "objectives": [], "sections": []}
     lines = section_lines(course.yaml(PLAN).root)
@@ -118,7 +118,7 @@ def load(course: Course) -> tuple[Lesson, list[Fault]]:
                 slide = read_slide(path, section.id, text)
                 slides += [slide] if isinstance(slide, Slide) else []
                 faults += [slide] if isinstance(slide, Fault) else []
-    return Lesson(plan["minutes"], plan["objectives"], sections, slides), faults
+    return Read(Lesson(plan["minutes"], plan["objectives"], sections, slides), faults, [])
 
 
 def section_lines(plan: Node | None) -> list[int]:
@@ -165,7 +165,7 @@ def key_lines(node: Node | None, prefix: str = "") -> dict[str, int]:
 
 def faults(course: Course) -> Iterator[Fault]:
     """Find what does not add up."""
-    lesson, _ = load(course)
+    lesson = load(course).data
     total = sum(section.minutes for section in lesson.sections)
     if total != lesson.minutes:
         text = f"the sections take {total} minutes, the lesson has {lesson.minutes}"

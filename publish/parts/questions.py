@@ -6,12 +6,11 @@ from dataclasses import dataclass, field
 
 from yaml.nodes import Node
 
-from publish.pages.protocol import Text
 from publish.parts import lesson
 from publish.sources.course import Course, once
-from publish.sources.files import Fault, digest
+from publish.sources.files import Fault, Text, digest
 from publish.sources.headings import page_problem
-from publish.sources.nodes import Reader, line_of
+from publish.sources.nodes import Read, Reader, line_of
 from publish.sources.snippets import Snippets
 
 BANK = "docs/_course/quiz.yml"
@@ -22,6 +21,7 @@ TYPES = {  # the fields that a type needs beside the common ones
     "trace": ("options", "program", "line"),
     "order": ("steps", "why"),
 }
+MARKDOWN = ("ask", "why")  # of the fields that are texts
 EXTRA = {"trace": ("show",)}  # the fields that it may have
 
 
@@ -68,8 +68,9 @@ class Bank(Reader):
         right = self.text(found.get("right"), "right")
         if right not in ("", "true"):
             self.wrong(found["right"], f"right is `true` or left out, not {right}")
-        text = self.text(found.get("text"), "the text of an option", literal)
-        return Option(text, self.text(found.get("why"), "the why of an option"), right == "true", line_of(node))
+        text, name = found.get("text"), "the text of an option"
+        shown = self.text(text, name, literal=True) if literal else self.markdown(text, name)
+        return Option(shown, self.markdown(found.get("why"), "the why of an option"), right == "true", line_of(node))
 
     def question(self, node: Node) -> Question | None:
         """Read a question; None where it has faults."""
@@ -83,34 +84,39 @@ class Bank(Reader):
             return None
         found = self.fields(node, f"a question of type {type}", TYPES[type], COMMON + TYPES[type] + EXTRA.get(type, ()))
         lists = {name: self.items(found.pop(name), name) for name in ("options", "steps") if name in found}
-        texts = {name: self.text(value, name) for name, value in found.items()}
+        texts = {
+            name: self.markdown(value, name) if name in MARKDOWN else self.text(value, name)
+            for name, value in found.items()
+        }
         question = Question(
             **texts,
             lines={"": line_of(node), **{name: line_of(value) for name, value in found.items()}},
             options=[self.option(one, literal=type == "trace") for one in lists.get("options", [])],
-            steps=[self.text(one, "a step") for one in lists.get("steps", [])],
+            steps=[self.markdown(one, "a step") for one in lists.get("steps", [])],
         )
+        if question.show:
+            self.texts.append(Text(self.path, question.lines["show"], f"::: {question.program} {question.show}"))
         return question if len(self.faults) == before else None
 
 
 @once
-def read(course: Course) -> tuple[list[Question], list[Fault]]:
+def read(course: Course) -> Read[list[Question]]:
     """Read the bank. A question that cannot be read is left out and reported."""
     reader = Bank(course.yaml(BANK))
     questions = [reader.question(node) for node in reader.items(reader.root, "the bank")]
-    return [question for question in questions if question], reader.faults
+    return reader.made([question for question in questions if question])
 
 
 @once
 def by_id(course: Course) -> dict[str, Question]:
     """Return the questions by their ids."""
-    return {question.id: question for question in read(course)[0]}
+    return {question.id: question for question in read(course).data}
 
 
 def faults(course: Course) -> Iterator[Fault]:
     """Find what is wrong with questions that could be read."""
     seen: dict[str, int] = {}
-    for question in read(course)[0]:
+    for question in read(course).data:
         if question.id in seen:
             other = seen[question.id]
             yield Fault(BANK, question.lines["id"], f"the id {question.id} is that of line {other} too; rename one")
@@ -121,7 +127,7 @@ def faults(course: Course) -> Iterator[Fault]:
 
 def problems(course: Course, question: Question) -> Iterator[tuple[int, str]]:
     """Say what is wrong with a question that could be read, with its line."""
-    lines, goals = question.lines, lesson.load(course)[0].objectives
+    lines, goals = question.lines, lesson.load(course).data.objectives
     if not question.id.replace("-", "").isalnum() or not question.id.isascii():
         yield lines["id"], f"the id {question.id} goes into an address; use letters, digits and dashes"
     if not question.objective.isdecimal() or not 1 <= int(question.objective) <= len(goals):
@@ -165,15 +171,3 @@ def trace_problems(snippets: Snippets, question: Question) -> Iterator[tuple[int
         for option in question.options:
             if option.right and option.text != line:
                 yield option.line, f"the right option is not what snippets/{program}.out:{question.line} says: {line}"
-
-
-def texts(course: Course) -> Iterator[Text]:
-    """Yield the Markdown of the bank, for the check that all Markdown of the course undergoes."""
-    for question in read(course)[0]:
-        yield Text(BANK, question.lines["ask"], question.ask)
-        yield from (Text(BANK, option.line, option.why) for option in question.options)
-        if question.type != "trace":  # there the options are output, shown as it is
-            yield from (Text(BANK, option.line, option.text) for option in question.options)
-        yield from (Text(BANK, question.lines[""], text) for text in (*question.steps, question.why))
-        if question.show:
-            yield Text(BANK, question.lines["show"], f"::: {question.program} {question.show}")

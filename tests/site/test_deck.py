@@ -26,7 +26,7 @@ from tests.publish.conftest import our_site
 from tests.site.conftest import Open, Served
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PLAN, _ = lesson.load(Course(ROOT))
+PLAN = lesson.load(Course(ROOT)).data
 SLIDES = PLAN.slides
 LABELS = [language.label for language in PROGRAMMING]
 AXE = (ROOT / "node_modules" / "axe-core" / "axe.min.js").read_text("utf-8")

@@ -11,7 +11,7 @@ from publish.sources.course import Course
 from tests.site.conftest import Open
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PLAN, _ = lesson.load(Course(ROOT))
+PLAN = lesson.load(Course(ROOT)).data
 DOORS = {
     "Learn": [
         "patterns/cache-aside",

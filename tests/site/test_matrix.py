@@ -11,7 +11,7 @@ from tests.site.conftest import Open
 from tests.site.test_browser import tab_to, violations
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-MATRIX, _ = matrix.read(Course(ROOT))
+MATRIX = matrix.read(Course(ROOT)).data
 NAMES = [row.name for row in MATRIX.rows]
 SORTED = [column for column in MATRIX.columns if column.up]
 PAGE = "reference/patterns.html"

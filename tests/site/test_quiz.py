@@ -15,7 +15,7 @@ from tests.site.test_browser import tab_to, violations
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BANK = questions.by_id(Course(ROOT))
-GOALS = lesson.load(Course(ROOT))[0].objectives
+GOALS = lesson.load(Course(ROOT)).data.objectives
 PAGE = "quiz/index.html"
 TOPIC = "patterns/cache-aside.html"  # asks one of the questions
 ASKED = "lost-delete"  # this one

@@ -11,7 +11,7 @@ from tests.site.conftest import Open
 from tests.site.test_browser import tab_to, violations
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-TREE, _ = tree.read(Course(ROOT))
+TREE = tree.read(Course(ROOT)).data
 PATHS = list(TREE.paths())
 DEEP = max(PATHS, key=len)
 PAGE = "decision-tree.html"
