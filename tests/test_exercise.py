@@ -1,6 +1,5 @@
 """`make exercise` from the student's side: what it says, at each step and at each mistake."""
 
-import re
 import sys
 import time
 from collections.abc import Callable
@@ -102,7 +101,8 @@ NAME = "exercises/1-cache-aside.py"
 def test_mistake_in_the_file_is_one_sentence(
     tmp_path: Path, file: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, text: str, said: str
 ) -> None:
-    monkeypatch.setattr(exercise, "LIMIT", 2.0)
+    if "ran after" in said:  # a busy machine may take longer than that to find the others
+        monkeypatch.setattr(exercise, "LIMIT", 2.0)
     file.write_text(text, "utf-8")
     assert say(tmp_path, capfd, "1") == (1, said)
 
@@ -259,17 +259,12 @@ def test_every_exercise_has_all_its_parts() -> None:
     exercises = exercise.table()
     folders = {file.parent for file in (exercise.ROOT / "snippets" / "exercises").rglob("starter.*")}
     assert {exercise.ROOT / "snippets" / one.folder for one in exercises.values()} == folders
-    index = (exercise.ROOT / "docs/exercises/index.md").read_text("utf-8")
+    assert "::: exercises table" in (exercise.ROOT / "docs/exercises/index.md").read_text("utf-8")
     for one in exercises.values():
         page = (exercise.ROOT / "docs" / one.page).read_text("utf-8")
         for language in one.starters:
             assert f"make exercise N={one.number}{'' if language == 'python' else f' IN={language}'}`" in page
             assert one.file(language) in page
         assert f"{one.minutes} minutes** {'in a classroom' if one.where == 'classroom' else 'of homework'}" in page
-        labels = ", ".join(snippet.language.label for snippet in one.starters.values())
-        title = re.search(r"^# Exercise (\d: .+)$", page, re.MULTILINE)
-        assert title
-        row = f"| [{title[1]}]({Path(one.page).name}) | {one.kind}, {one.minutes} minutes | {labels} |"
-        assert row in index
         assert EXAMPLES[f"{one.folder}/solution"].keys() == EXAMPLES[f"{one.folder}/starter"].keys()
         assert len(one.checks) >= 1

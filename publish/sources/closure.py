@@ -8,7 +8,7 @@ into one assembly, so that a test rests on every helper there is. The press is l
 import ast
 import functools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from publish.sources.files import digest
@@ -25,9 +25,9 @@ Reads = tuple[list[str], list[str]]  # the paths at which imported modules could
 class Files:
     """The files of a repository as they are now, each read once."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, texts: Mapping[str, str] | None = None) -> None:
         self.root = root
-        self.texts: dict[str, str | None] = {}
+        self.texts: dict[str, str | None] = dict(texts or {})  # those that have been read already
 
     def text(self, path: str) -> str | None:
         """Return the text of a file; None where there is none."""

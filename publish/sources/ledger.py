@@ -5,6 +5,7 @@ apart conflict in that line, and neither may vouch for what never ran together.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,9 +48,9 @@ OPTIONAL = {"failures"}
 class Ledger:
     """The rows of the course at `root`, and what its files now are. Make a new one for each build."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, texts: Mapping[str, str] | None = None) -> None:
         self.rows, self.faults = read(root)
-        self.files = closure.Files(root)
+        self.files = closure.Files(root, texts)
         self.digests: dict[str, str] = {}
 
     def digest(self, snippet: Snippet) -> str:
