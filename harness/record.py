@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from publish.sources import ledger, proofs, snippets
-from publish.sources.snippets import Library, Snippet
+from publish.sources.snippets import Snippet, Snippets
 
 ROOT = Path(__file__).resolve().parent.parent
 RANK = {"passed": 0, "skipped": 1, "failed": 2}  # several runs of one name count as the worst
@@ -54,7 +54,7 @@ class Recorder:
     def hashes(self) -> dict[str, Any]:
         """Return what each snippet's row would be bound to now."""
         library = snippets.read(self.root)
-        return {snippet.path: ledger.hashes(self.root, library, snippet) for snippet in library.snippets}
+        return {snippet.path: ledger.hashes(self.root, library, snippet) for snippet in library.files}
 
     def place(self, item: pytest.Item) -> str:
         """Return the test's file, as a path below the course."""
@@ -74,7 +74,7 @@ class Recorder:
         known = self.outcomes.setdefault(file, {})
         known[name] = max(known.get(name, "passed"), outcome, key=lambda one: RANK[one])
 
-    def row(self, library: Library, snippet: Snippet, server_version: str) -> dict[str, Any] | None:
+    def row(self, library: Snippets, snippet: Snippet, server_version: str) -> dict[str, Any] | None:
         """Return the row of a snippet, or None where this session did not run it whole."""
         path = snippet.language.test_path(snippet.example)
         if path in self.left_out:
@@ -95,13 +95,13 @@ class Recorder:
     def write(self, server_version: str) -> list[str]:
         """Rewrite the rows that differ, with today's date. Return their paths: under CI there should be none."""
         library, rows, changed = snippets.read(self.root), ledger.load(self.root), []
-        for snippet in library.snippets:
+        for snippet in library.files:
             new = self.row(library, snippet, server_version)
             old = {key: value for key, value in rows.get(snippet.path, {}).items() if key != "date"}
             if new is not None and new != old:
                 rows[snippet.path] = {"date": datetime.date.today().isoformat(), **new}
                 changed.append(snippet.path)
-        gone = sorted(set(rows) - {snippet.path for snippet in library.snippets})
+        gone = sorted(set(rows) - {snippet.path for snippet in library.files})
         for path in gone:
             del rows[path]
         if (changed or gone) and not os.environ.get("CI"):

@@ -262,7 +262,7 @@ class TestLedger:
         self.ran("it", ledger.RUN, outcome="failed")
         assert self.recorder.write("8.2.3") == ["snippets/get.py"]
         library = snippets.read(self.root)
-        problem = ledger.problem(self.root, library, ledger.load(self.root), library.snippets[0])
+        problem = ledger.problem(self.root, library, ledger.load(self.root), library.files[0])
         assert problem == "did not pass: it, prints what is stored"
 
     def test_ci_compares_and_does_not_write(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,14 +11,12 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from selectolax.lexbor import LexborHTMLParser as Page
-from selectolax.lexbor import LexborNode as Tag
+from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from publish.pages.check import is_allowed
-from publish.pages.expand import Press
 from publish.pages.origin import Origin
-from publish.sources import ledger
-from publish.sources.snippets import MARK, Fault
+from publish.sources.course import Course
+from publish.sources.files import Fault
+from publish.sources.snippets import MARK
 
 LEFTOVER = re.compile(rf"{re.escape(MARK)}|^ *::: \S+ \S+|\]\(proof:|\]\(/source/|^ *===!? \"|```|~~~", re.MULTILINE)
 LOADS = ("src", "srcset", "poster", "data")  # attributes that make a browser fetch
@@ -42,14 +40,13 @@ class Looked(NamedTuple):
     anchors: set[str]
 
 
-def check(root: Path, site: Path) -> list[Fault]:
-    """Return all faults of the site built into `site` from the sources below `root`."""
-    press = Press(root)
-    known = known_code(press)
+def check(course: Course, site: Path) -> list[Fault]:
+    """Return all faults of the site built into `site` from a course."""
+    known = known_code(course)
     files = {file.relative_to(site).as_posix(): file for file in sorted(site.rglob("*"))}
-    pages = {path: look(root, path, file, known) for path, file in files.items() if path.endswith(".html")}
+    pages = {path: look(course, path, file, known) for path, file in files.items() if path.endswith(".html")}
     anchors = {path: page.anchors for path, page in pages.items()}
-    origin = Origin(root, site)
+    origin = Origin(course.root, site)
     faults = [
         origin.fault(path, text, words)
         for path, page in pages.items()
@@ -61,34 +58,33 @@ def check(root: Path, site: Path) -> list[Fault]:
     return list(dict.fromkeys(faults))
 
 
-def known_code(press: Press) -> set[str]:
+def known_code(course: Course) -> set[str]:
     """Return every text that a code block may hold: verified sections, whole files, outputs, tests."""
-    known = {output.strip("\n") for output in press.library.outputs.values()}
-    for snippet in press.library.snippets:
-        if ledger.problem(press.root, press.library, press.ledger, snippet):
+    known = {output.strip("\n") for output in course.snippets.outputs.values()}
+    for snippet in course.snippets.files:
+        if course.problems[snippet.path]:
             continue
         known |= {section.code for section in snippet.sections.values()}
         known.add(snippet.text.strip("\n"))
-    tests = {proof.path for found in press.proofs.values() for proof in found}
-    return known | {(press.root / path).read_text("utf-8").strip("\n") for path in tests}
+    return known | {text.strip("\n") for text in course.tests.values()}
 
 
-def look(root: Path, path: str, file: Path, known: set[str]) -> Looked:
+def look(course: Course, path: str, file: Path, known: set[str]) -> Looked:
     """Look at one page, and keep nothing of its tree."""
-    page = Page(file.read_text("utf-8"))
-    faults = [*code(root, page, path, known), *requests(page), *figures(page)]
+    page = LexborHTMLParser(file.read_text("utf-8"))
+    faults = [*code(course, page, path, known), *requests(page), *figures(page)]
     anchors = {str(tag.attributes["id"]) for tag in page.css("[id]")}
     targets = dict.fromkeys(links(page))
     return Looked([*faults, *leftovers(page)], targets, anchors)  # the last takes the page apart
 
 
-def code(root: Path, page: Page, path: str, known: set[str]) -> Iterator[Found]:
+def code(course: Course, page: LexborHTMLParser, path: str, known: set[str]) -> Iterator[Found]:
     """Find blocks that no test has run, empty ones, and others that cannot be compared."""
     for block in page.css("pre"):
         text = block.text().strip("\n")
         if not text.strip():
             yield Found("an empty code block", ("<pre",))
-        elif text not in known and not is_allowed(root, f"docs/{path.removesuffix('.html')}.md", text):
+        elif text not in known and (f"docs/{path.removesuffix('.html')}.md", text.strip()) not in course.allowed:
             first = text.strip().splitlines()[0]
             said = f"a code block that is in no snippet, output or allow-list: {text.splitlines()[0][:60]}"
             yield Found(said, (first.strip(),))
@@ -98,7 +94,7 @@ def code(root: Path, page: Page, path: str, known: set[str]) -> Iterator[Found]:
             yield Found(f"a block of code in <{tag.tag}>, where it cannot be compared", (words, f"<{tag.tag}"))
 
 
-def within(tag: Tag | None, name: str) -> bool:
+def within(tag: LexborNode | None, name: str) -> bool:
     """Tell whether a tag stands in another of this name."""
     while tag := tag and tag.parent:
         if tag.tag == name:
@@ -106,7 +102,7 @@ def within(tag: Tag | None, name: str) -> bool:
     return False
 
 
-def leftovers(page: Page) -> Iterator[Found]:
+def leftovers(page: LexborHTMLParser) -> Iterator[Found]:
     """Find in the prose, which is all that this leaves of the page, what should have been expanded."""
     page.strip_tags(["pre", "code", "script", "style"])
     text = page.root.text(separator="\n") if page.root else ""
@@ -115,7 +111,7 @@ def leftovers(page: Page) -> Iterator[Found]:
         yield Found(f"a literal {match[0]!r} that should have been expanded", (line.strip(), match[0].strip()))
 
 
-def requests(page: Page) -> Iterator[Found]:
+def requests(page: LexborHTMLParser) -> Iterator[Found]:
     """Find what a browser would fetch from another host."""
     for name in LOADS:
         for tag in page.css(f"[{name}]"):
@@ -129,14 +125,14 @@ def requests(page: Page) -> Iterator[Found]:
                 yield Found(f"<{tag.tag}> has a style that loads from another host", (match[1],))
 
 
-def outside(tag: Tag, name: str) -> Iterator[Found]:
+def outside(tag: LexborNode, name: str) -> Iterator[Found]:
     """Find an address of another host in an attribute."""
     value = tag.attributes[name] or ""
     if match := OUTSIDE.search(value):
         yield Found(f"<{tag.tag} {name}> loads from another host: {value}", (value, match[0]))
 
 
-def links(page: Page) -> Iterator[str]:
+def links(page: LexborHTMLParser) -> Iterator[str]:
     """Yield where a page links to within the site."""
     for tag in page.css("a, link, script, img"):
         attributes = tag.attributes
@@ -173,7 +169,7 @@ def resolve(page: str, target: str) -> str:
     return "/".join(parts) or "index.html"
 
 
-def figures(page: Page) -> Iterator[Found]:
+def figures(page: LexborHTMLParser) -> Iterator[Found]:
     """Find diagrams that are not rendered, too heavy, or without words for those who cannot see them."""
     for tag in page.css("div.mermaid, pre.mermaid"):
         words = (tag.text().strip() or "mermaid").splitlines()[0]

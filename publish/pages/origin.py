@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 
-from publish.pages.check import ALLOWED
-from publish.sources.snippets import Fault
+from publish.sources.course import ALLOWED
+from publish.sources.files import Fault
 
 SHARED = ("docs/_course/**/*.md", "docs/_course/**/*.yml", "publish/**/*.md", "publish/**/*.html", "mkdocs.yml")
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from publish.sources.snippets import Fault, Library, Snippet, digest
+from publish.sources.files import Fault, digest
+from publish.sources.snippets import Snippet, Snippets
 
 FILE = "ledger.json"
 PASSED = "passed"
@@ -53,23 +54,23 @@ def save(root: Path, ledger: Ledger) -> None:
     draft.replace(root / FILE)
 
 
-def hashes(root: Path, library: Library, snippet: Snippet) -> dict[str, Any]:
+def hashes(root: Path, snippets: Snippets, snippet: Snippet) -> dict[str, Any]:
     """Return what a row is bound to: the hashes of the file, its sections, its stored output and its tests."""
     tests = root / snippet.language.test_path(snippet.example)
     return {
         "file": digest(snippet.text),
         "sections": {name: digest(section.code) for name, section in snippet.sections.items()},
-        "output": digest(library.outputs.get(snippet.example, "")),
+        "output": digest(snippets.outputs.get(snippet.example, "")),
         "tests": digest(tests.read_text("utf-8")) if tests.exists() else "",
     }
 
 
-def problem(root: Path, library: Library, ledger: Ledger, snippet: Snippet) -> str:
+def problem(root: Path, snippets: Snippets, ledger: Ledger, snippet: Snippet) -> str:
     """Say why a snippet may not carry its badge; an empty string where it may."""
     row = ledger.get(snippet.path)
     if row is None:
         return "was never run"
-    if row["hashes"] != hashes(root, library, snippet):
+    if row["hashes"] != hashes(root, snippets, snippet):
         return "has changed since it was last run, or its tests or its output have"
     failed = [name for name, outcome in row["outcomes"].items() if outcome != PASSED]
     return f"did not pass: {', '.join(failed)}" if failed else ""

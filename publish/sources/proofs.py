@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from publish.sources.languages import LANGUAGES
 from publish.sources.ledger import CONTRACT, PASSED, RUN, RUNS, Ledger, hashes
-from publish.sources.snippets import Library
+from publish.sources.snippets import Snippets
 
 NOT_RUN = "not run since it changed"
 
@@ -26,13 +26,13 @@ class Proof(NamedTuple):
     date: str
 
 
-def collect(root: Path, library: Library, ledger: Ledger) -> dict[str, list[Proof]]:
+def collect(root: Path, snippets: Snippets, ledger: Ledger) -> dict[str, list[Proof]]:
     """Return the tests of all examples by name, in the order of the languages."""
     proofs: dict[str, list[Proof]] = {}
     runs: list[tuple[str, str]] = []  # of every program: the outcome, and its day
-    for snippet in library.snippets:
+    for snippet in snippets.files:
         row = ledger.get(snippet.path, {})
-        outcomes = row.get("outcomes", {}) if row.get("hashes") == hashes(root, library, snippet) else {}
+        outcomes = row.get("outcomes", {}) if row.get("hashes") == hashes(root, snippets, snippet) else {}
         runs.append((outcomes.get(RUN, NOT_RUN), row.get("date", "")))
         path = snippet.language.test_path(snippet.example)
         if not (root / path).exists():

@@ -7,6 +7,8 @@ import pytest
 
 from publish.pages import gate
 from publish.sources import ledger, snippets
+from publish.sources.course import Course
+from publish.sources.files import Fault
 
 CODE = "{0} --8<-- [start:read]\na = 1\nb = 2\n{0} --8<-- [end:read]\n"
 SOUND = """<html><body><h1 id="top">A</h1>
@@ -86,8 +88,8 @@ def course(tmp_path: Path) -> tuple[Path, Path]:
     root, site = tmp_path / "root", tmp_path / "site"
     (root / "snippets/shop").mkdir(parents=True)
     (root / "snippets/shop/get.py").write_text(CODE.format("#"), "utf-8")
-    library = snippets.read(root)
-    hashes = ledger.hashes(root, library, library.snippets[0])
+    found = snippets.read(root)
+    hashes = ledger.hashes(root, found, found.files[0])
     row = {"date": "2026-01-01", "hashes": hashes, "versions": {}, "outcomes": {ledger.RUN: "passed"}}
     ledger.save(root, {"snippets/shop/get.py": row})
     (root / "docs/_course").mkdir(parents=True)
@@ -98,15 +100,20 @@ def course(tmp_path: Path) -> tuple[Path, Path]:
     return root, site
 
 
+def check(root: Path, site: Path) -> list[Fault]:
+    """Read the sources anew, and return the faults of the site."""
+    return gate.check(Course(root), site)
+
+
 def test_sound_page_passes(course: tuple[Path, Path]) -> None:
-    assert gate.check(*course) == []
+    assert check(*course) == []
 
 
 def test_whole_file_passes_and_half_of_it_does_not(course: tuple[Path, Path]) -> None:
     whole = CODE.format("#")
     for text, faults in ((whole, []), (whole.replace("b = 2\n", ""), ["docs/a.md"])):
         (course[1] / "a.html").write_text(SOUND.replace("</body>", f"<pre>{text}</pre></body>"), "utf-8")
-        assert [fault.path for fault in gate.check(*course)] == faults
+        assert [fault.path for fault in check(*course)] == faults
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -114,19 +121,19 @@ def test_bad_page_is_refused(course: tuple[Path, Path], name: str) -> None:
     added, expected = BAD[name]
     page = course[1] / "a.html"
     page.write_text(SOUND.replace("</body>", added + "</body>"), "utf-8")
-    faults = [fault for fault in gate.check(*course) if fault.path == "docs/a.md"]
+    faults = [fault for fault in check(*course) if fault.path == "docs/a.md"]
     assert len(faults) == 1 and faults[0].text.startswith(expected), faults
 
 
 def test_code_that_has_changed_since_it_ran_is_refused(course: tuple[Path, Path]) -> None:
     (course[0] / "snippets/shop/get.py").write_text(CODE.format("#") + "# changed\n", "utf-8")
-    assert "a code block that is in no snippet" in gate.check(*course)[0].text
+    assert "a code block that is in no snippet" in check(*course)[0].text
 
 
 def test_style_sheet_that_loads_from_elsewhere_is_refused(course: tuple[Path, Path]) -> None:
     (course[0] / "docs/x.css").write_text("a { color: red }\na { background: url('https://x.example/a.png') }", "utf-8")
     shutil.copy(course[0] / "docs/x.css", course[1])
-    assert [(fault.path, fault.line) for fault in gate.check(*course)] == [("docs/x.css", 2)]
+    assert [(fault.path, fault.line) for fault in check(*course)] == [("docs/x.css", 2)]
 
 
 def test_listed_code_passes_on_its_page_only(course: tuple[Path, Path]) -> None:
@@ -136,7 +143,7 @@ def test_listed_code_passes_on_its_page_only(course: tuple[Path, Path]) -> None:
     for name in ("a.html", "b.html"):
         page = site / name
         page.write_text(page.read_text("utf-8").replace("</body>", "<pre><code>make test</code></pre></body>"), "utf-8")
-    assert [fault.path for fault in gate.check(root, site)] == ["b.html"]
+    assert [fault.path for fault in check(root, site)] == ["b.html"]
 
 
 @pytest.mark.parametrize("name", PLACES)
@@ -144,7 +151,7 @@ def test_fault_is_told_at_the_line_of_the_source(course: tuple[Path, Path], name
     written, built = PLACES[name]
     (course[0] / "docs/a.md").write_text(f"# A\n\nWords before it, [b](b.md).\n\n{written}\n", "utf-8")
     (course[1] / "a.html").write_text(SOUND.replace("</body>", built + "</body>"), "utf-8")
-    assert [(fault.path, fault.line) for fault in gate.check(*course)] == [("docs/a.md", 5)]
+    assert [(fault.path, fault.line) for fault in check(*course)] == [("docs/a.md", 5)]
 
 
 def test_fault_of_a_generated_page_is_told_at_what_it_is_made_from(course: tuple[Path, Path]) -> None:
@@ -152,16 +159,16 @@ def test_fault_of_a_generated_page_is_told_at_what_it_is_made_from(course: tuple
     (root / "docs/_course/quiz.yml").write_text("- id: x\n  page: b.md#There\n", "utf-8")
     (site / "quiz").mkdir()
     (site / "quiz/index.html").write_text('<a href="../b.html#There">b</a>', "utf-8")
-    assert [(fault.path, fault.line) for fault in gate.check(root, site)] == [("docs/_course/quiz.yml", 2)]
+    assert [(fault.path, fault.line) for fault in check(root, site)] == [("docs/_course/quiz.yml", 2)]
 
 
 def test_fault_of_a_listing_is_told_in_the_file_that_it_lists(course: tuple[Path, Path]) -> None:
     root, site = course
     (site / "source/snippets/shop").mkdir(parents=True)
     (site / "source/snippets/shop/get.py.html").write_text("<pre>b = 2</pre>", "utf-8")
-    assert [(fault.path, fault.line) for fault in gate.check(root, site)] == [("snippets/shop/get.py", 3)]
+    assert [(fault.path, fault.line) for fault in check(root, site)] == [("snippets/shop/get.py", 3)]
 
 
 def test_fault_without_a_source_is_told_at_the_line_of_the_built_page(course: tuple[Path, Path]) -> None:
     (course[1] / "404.html").write_text('<html>\n<body>\n<a href="c.html">c</a>', "utf-8")
-    assert [(fault.path, fault.line) for fault in gate.check(*course)] == [("404.html", 3)]
+    assert [(fault.path, fault.line) for fault in check(*course)] == [("404.html", 3)]
