@@ -11,8 +11,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def changed(library: snippets.Snippets) -> list[str]:
     """Return the paths of the snippets whose row in the ledger is missing, stale or red."""
-    rows = ledger.load(ROOT)
-    return [one.path for one in library.files if ledger.problem(ROOT, library, rows, one)]
+    rows = ledger.Ledger(ROOT)
+    return [one.path for one in library.files if rows.problem(one)]
 
 
 def main() -> None:

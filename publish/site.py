@@ -16,11 +16,21 @@ from publish import generator
 from publish.pages import gate
 from publish.pages.check import check, report
 from publish.parts.table import PARTS
+from publish.sources import ledger
 from publish.sources.course import Course
 from publish.sources.files import Fault
 
 ROOT = Path.cwd()
-WATCHED = ("docs", "snippets", "tests", "benchmarks", "publish/theme", "mkdocs.yml", "ledger.json", "package-lock.json")
+WATCHED = (
+    "docs",
+    "snippets",
+    "tests",
+    "benchmarks",
+    "publish/theme",
+    "mkdocs.yml",
+    "ledger.jsonl",
+    "package-lock.json",
+)
 
 
 def build(target: Path) -> None:

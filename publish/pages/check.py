@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from publish.pages import diagrams
 from publish.pages.check_page import Checker
 from publish.pages.protocol import Part
-from publish.sources import ledger
 from publish.sources.course import ALLOWED, Course
 from publish.sources.files import Fault
 from publish.sources.languages import LANGUAGES
@@ -14,7 +13,7 @@ from publish.sources.languages import LANGUAGES
 
 def check(course: Course, parts: tuple[Part, ...], strict: bool = False) -> list[Fault]:
     """Return all faults of a course. `strict` adds what may pass while editing: code that has not run since."""
-    faults = [*course.faults, *course.snippets.faults, *ledger.faults(course.root), *documents(course)]
+    faults = [*course.faults, *course.snippets.faults, *course.ledger.faults, *documents(course)]
     if faults:
         return faults  # the pages could only repeat them
     faults += [fault for part in parts for fault in part.check(course)]

@@ -113,9 +113,9 @@ def badge(course: Course, snippet: Snippet) -> str:
     """Return what the ledger knows of a snippet, as a mark that also says it in words."""
     if problem := course.problems[snippet.path]:
         return f'<span class="badge stale" title="This file {problem}">Not run here</span>'
-    row = course.ledger[snippet.path]
-    versions = ", ".join(f"{name} {version}" for name, version in row["versions"].items())
-    return f'<span class="badge passed">Ran {row["date"]}</span> on {versions}'
+    row = course.ledger.rows[snippet.path]
+    versions = ", ".join(f"{name} {version}" for name, version in row.versions.items())
+    return f'<span class="badge passed">Ran {row.date}</span> on {versions}'
 
 
 def absent(include: Include) -> str:

@@ -47,13 +47,12 @@ class Course:
     @cached_property
     def ledger(self) -> ledger.Ledger:
         """What was run."""
-        return ledger.load(self.root)
+        return ledger.Ledger(self.root)
 
     @cached_property
     def problems(self) -> dict[str, str]:
         """Why each snippet may not carry its badge, by its path; an empty string where it may."""
-        found = self.snippets
-        return {one.path: ledger.problem(self.root, found, self.ledger, one) for one in found.files}
+        return {one.path: self.ledger.problem(one) for one in self.snippets.files}
 
     @cached_property
     def proofs(self) -> dict[str, list[proofs.Proof]]:

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
+import publish.pages.check
 from publish import generator
-from publish.pages import check as press
 from publish.pages.expand import Expander
 from publish.pages.protocol import Site
 from publish.parts.table import PARTS
 from publish.sources import ledger
 from publish.sources.course import Course
+from publish.sources.ledger import Row
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 Write = Callable[[dict[str, str]], Path]
@@ -21,7 +22,7 @@ Prove = Callable[..., None]
 
 def check(root: Path, strict: bool = False) -> list[str]:
     """Return the faults of the course at `root`."""
-    return [str(fault) for fault in press.check(Course(root), PARTS, strict)]
+    return [str(fault) for fault in publish.pages.check.check(Course(root), PARTS, strict)]
 
 
 def expand(root: Path, markdown: str) -> str:
@@ -55,18 +56,12 @@ def write(tmp_path: Path) -> Write:
 
 @pytest.fixture
 def prove(tmp_path: Path) -> Prove:
-    """A function that writes the ledger of that course: these snippets ran, and passed their test `it_reads`."""
+    """A function that writes the ledger of that course: these snippets ran, and passed their tests."""
 
     def ran(*paths: str) -> None:
-        snippets, rows = Course(tmp_path).snippets, {}
-        for snippet in snippets.files:
-            if snippet.path in paths:
-                rows[snippet.path] = {
-                    "date": "2026-01-02",
-                    "hashes": ledger.hashes(tmp_path, snippets, snippet),
-                    "versions": {"Redis": "8"},
-                    "outcomes": {"it_reads": ledger.PASSED, ledger.RUN: ledger.PASSED},
-                }
-        ledger.save(tmp_path, rows)
+        course = Course(tmp_path)
+        found = [snippet for snippet in course.snippets.files if snippet.path in paths]
+        rows = [Row(one.path, course.ledger.digest(one), "2026-01-02", {"Redis": "8"}) for one in found]
+        ledger.save(tmp_path, {row.path: row for row in rows})
 
     return ran

@@ -1,5 +1,6 @@
 """What the press makes of an include, a claim and a page, on a small course of its own."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -95,9 +96,8 @@ def test_badge_falls_off_when_anything_it_rests_on_changes(course: Path, path: s
 
 
 def test_a_failed_test_takes_the_badge(course: Path) -> None:
-    rows = ledger.load(course)
-    rows["snippets/shop/get.py"]["outcomes"]["it_reads"] = "failed"
-    ledger.save(course, rows)
+    row = ledger.Ledger(course).rows["snippets/shop/get.py"]
+    ledger.save(course, {row.path: replace(row, failures={"it_reads": "failed"})})
     page = expand(course, "::: shop/get read (no C#: x)\n\n[It reads](proof:it_reads).\n")
     assert "did not pass: it_reads" in page
     assert "Proof: it_reads, not proved" in page
