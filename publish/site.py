@@ -21,16 +21,8 @@ from publish.sources.course import Course
 from publish.sources.files import Fault
 
 ROOT = Path.cwd()
-WATCHED = (
-    "docs",
-    "snippets",
-    "tests",
-    "benchmarks",
-    "publish/theme",
-    "mkdocs.yml",
-    "ledger.jsonl",
-    "package-lock.json",
-)
+WATCHED = ("docs", "snippets", "tests", "harness", "practice", "benchmarks", "publish/theme")
+WATCHED += ("mkdocs.yml", "package-lock.json", ledger.FILE)
 
 
 def build(target: Path) -> None:
