@@ -3,13 +3,9 @@
 import itertools
 import re
 import textwrap
-from typing import Any
-
-from markdown import Extension, Markdown
-from markdown.preprocessors import Preprocessor
 
 from publish.pages import diagrams
-from publish.pages.protocol import Expands, Part
+from publish.pages.protocol import Part
 from publish.sources import blocks, ledger
 from publish.sources.course import Course
 from publish.sources.includes import INCLUDE, Include, parse
@@ -141,32 +137,3 @@ LINE_ANCHOR = re.compile(r'<a id="__codelineno-[^>]*></a>')  # Pygments puts one
 def anchor(line: int) -> str:
     """Return the anchor of a line on a source page, as Pygments writes it for the first block of a page."""
     return f"__codelineno-0-{line}"
-
-
-class Expand(Extension):
-    """The Python-Markdown extension that the site and the deck use; its option `expander` does the work."""
-
-    def __init__(self, **options: Any) -> None:
-        self.config = {"expander": ["", "what expands"]}
-        super().__init__(**options)
-
-    def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802
-        """Expand before any other preprocessor looks at the text (pymdownx.snippets would come at 32)."""
-        md.preprocessors.register(ExpandPreprocessor(md, self.getConfig("expander")), "publish", 33)
-
-
-class ExpandPreprocessor(Preprocessor):
-    """Expand a page's lines."""
-
-    def __init__(self, md: Markdown, expander: Expands) -> None:
-        super().__init__(md)
-        self.expander = expander
-
-    def run(self, lines: list[str]) -> list[str]:
-        """Expand a page."""
-        return self.expander.expand("\n".join(lines)).split("\n")
-
-
-def makeExtension(**options: Any) -> Expand:  # noqa: N802
-    """Give Python-Markdown the extension under this module's name."""
-    return Expand(**options)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from publish.hook import in_order
+from publish.generator import in_order
 from publish.pages.protocol import Site
 from publish.parts import library_page
 from publish.sources import ledger
