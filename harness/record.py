@@ -57,7 +57,7 @@ class Recorder:
     def digests(self) -> dict[str, str]:
         """Return what each snippet's row would be bound to now."""
         now = Ledger(self.root)
-        return {snippet.path: now.digest(snippet) for snippet in snippets.read(self.root).snippets}
+        return {snippet.path: now.digest(snippet) for snippet in snippets.read(self.root).files}
 
     def place(self, item: pytest.Item) -> str:
         """Return the test's file, as a path below the course."""
@@ -99,9 +99,9 @@ class Recorder:
     def write(self, server_version: str) -> list[str]:
         """Rewrite the rows that differ, with today's date. Return their paths: under CI there should be none."""
         now, library = Ledger(self.root), snippets.read(self.root)
-        rows = {snippet.path: now.rows[snippet.path] for snippet in library.snippets if snippet.path in now.rows}
+        rows = {snippet.path: now.rows[snippet.path] for snippet in library.files if snippet.path in now.rows}
         changed = sorted(now.rows.keys() - rows.keys())  # whose file is gone
-        for snippet in library.snippets:
+        for snippet in library.files:
             old, new = rows.get(snippet.path), self.row(snippet, now.digest(snippet), server_version)
             if new and old and new.digest == old.digest:
                 new = replace(new, servers=old.servers, differs=old.differs)

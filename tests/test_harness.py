@@ -260,7 +260,7 @@ class TestLedger:
     def test_a_failure_is_recorded(self) -> None:
         self.ran("it", ledger.RUN, outcome="failed")
         assert self.recorder.write("8.2.3") == ["snippets/get.py"]
-        problem = ledger.Ledger(self.root).problem(snippets.read(self.root).snippets[0])
+        problem = ledger.Ledger(self.root).problem(snippets.read(self.root).files[0])
         assert problem == "did not pass: it, prints what is stored"
 
     def test_ci_compares_and_does_not_write(self, monkeypatch: pytest.MonkeyPatch) -> None:

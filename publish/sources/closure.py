@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
-from publish.sources.snippets import digest
+from publish.sources.files import digest
 
 PROGRAM = re.compile(r"[\w./-]+\.(?:py|mjs|redis)")
 QUOTED = re.compile(rf"""(["'`])({PROGRAM.pattern})\1""")

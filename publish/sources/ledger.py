@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from publish.sources import closure
+from publish.sources.files import Fault, digest
 from publish.sources.languages import OUTPUT
-from publish.sources.snippets import Fault, Snippet, digest
+from publish.sources.snippets import Snippet
 
 FILE = "ledger.jsonl"
 PASSED = "passed"

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from publish.sources.languages import LANGUAGES
 from publish.sources.ledger import CONTRACT, PASSED, RUN, RUNS, Ledger
-from publish.sources.snippets import Library
+from publish.sources.snippets import Snippets
 
 NOT_RUN = "not run since it changed"
 
@@ -26,11 +26,11 @@ class Proof(NamedTuple):
     date: str
 
 
-def collect(root: Path, library: Library, ledger: Ledger) -> dict[str, list[Proof]]:
+def collect(root: Path, snippets: Snippets, ledger: Ledger) -> dict[str, list[Proof]]:
     """Return the tests of all examples by name, in the order of the languages."""
     proofs: dict[str, list[Proof]] = {}
     runs: list[tuple[str, str]] = []  # of every program: the outcome, and its day
-    for snippet in library.snippets:
+    for snippet in snippets.files:
         row, date = ledger.current(snippet), ledger.rows[snippet.path].date if snippet.path in ledger.rows else ""
         runs.append((row.failures.get(RUN, PASSED) if row else NOT_RUN, date))
         path = snippet.language.test_path(snippet.example)

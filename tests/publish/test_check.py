@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from publish.pages.check import check
 from publish.sources import ledger, snippets
 from publish.sources.ledger import Row
-from tests.publish.conftest import Write
+from tests.publish.conftest import Write, check
 
 CODE = "{0} --8<-- [start:read]\na = 1\nb = 2\n{0} --8<-- [end:read]\n"
 SOUND = {
@@ -124,8 +123,7 @@ def course(write: Write) -> Path:
         "tests/shop/test_put.py": "def test_it_skips()\ndef test_it_fails()\n",
     }
     root = write(files)
-    library = snippets.read(root)
-    put = library.examples["shop/put"][".py"]
+    put = snippets.read(root).examples["shop/put"][".py"]
     failures = {"it_fails": "failed", "it_skips": "skipped"}
     ledger.save(root, {put.path: Row(put.path, ledger.Ledger(root).digest(put), "2026-01-01", {}, failures)})
     return root
@@ -140,7 +138,7 @@ def test_bad_fixture_is_refused_with_file_and_line(course: Path, name: str) -> N
     path, text, expected = BAD[name]
     (course / path).parent.mkdir(parents=True, exist_ok=True)
     (course / path).write_bytes(text if isinstance(text, bytes) else text.encode())
-    faults = [str(fault) for fault in check(course)]
+    faults = check(course)
     assert any(fault.startswith(expected) for fault in faults), faults
 
 
@@ -148,9 +146,7 @@ def test_link_out_of_snippets_is_refused(course: Path) -> None:
     outside = course / "outside.py"
     outside.write_text("secret = 1\n", "utf-8")
     (course / "snippets/shop/link.py").symlink_to(outside)
-    assert [str(fault) for fault in check(course)] == [
-        "snippets/shop/link.py:1: is a link that leaves snippets/; put the file itself here"
-    ]
+    assert check(course) == ["snippets/shop/link.py:1: is a link that leaves snippets/; put the file itself here"]
 
 
 def test_missing_language_is_accepted_with_a_reason(course: Path) -> None:
@@ -162,7 +158,7 @@ def test_missing_language_is_accepted_with_a_reason(course: Path) -> None:
 
 
 def test_strict_refuses_what_was_never_run(course: Path) -> None:
-    faults = [str(fault) for fault in check(course, strict=True)]
+    faults = check(course, strict=True)
     assert "snippets/shop/get.py:1: was never run; run `make test`" in faults
 
 
@@ -171,7 +167,7 @@ def test_strict_refuses_a_diagram_that_is_not_drawn(course: Path) -> None:
     diagram = "```mermaid\nflowchart LR\n  accTitle: T\n  accDescr: D\n  a --> b\n```\n"
     page.write_text(page.read_text("utf-8") + diagram, "utf-8")
     assert check(course) == []
-    assert "docs/page.md:6: this diagram is not drawn; run `make diagrams`" in map(str, check(course, strict=True))
+    assert "docs/page.md:6: this diagram is not drawn; run `make diagrams`" in check(course, strict=True)
 
 
 def test_code_in_words_is_no_code(course: Path) -> None:

@@ -57,7 +57,7 @@ def course(tmp_path: Path) -> tuple[Path, Path]:
     root, site = tmp_path / "root", tmp_path / "site"
     (root / "snippets/shop").mkdir(parents=True)
     (root / "snippets/shop/get.py").write_text(CODE.format("#"), "utf-8")
-    (snippet,) = snippets.read(root).snippets
+    (snippet,) = snippets.read(root).files
     row = ledger.Row(snippet.path, ledger.Ledger(root).digest(snippet), "2026-01-01", {})
     ledger.save(root, {snippet.path: row})
     (root / "docs/_course").mkdir(parents=True)

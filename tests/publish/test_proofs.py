@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from publish.pages.expand import Press
 from publish.sources import ledger
+from publish.sources.course import Course
 from publish.sources.proofs import NOT_RUN, Proof
 from tests.publish.conftest import Prove, Write
 
@@ -27,7 +27,7 @@ def course(write: Write, prove: Prove) -> Path:
 
 
 def proof(root: Path) -> Proof:
-    (found,) = Press(root).proofs["every_pattern_has_one_type"]
+    (found,) = Course(root).proofs["every_pattern_has_one_type"]
     return found
 
 
@@ -35,7 +35,7 @@ def test_contract_proves_what_every_program_passed(course: Path) -> None:
     assert proof(course) == Proof(
         "every_pattern_has_one_type", "", "Python", ledger.CONTRACT, 1, ledger.PASSED, "2026-01-02"
     )
-    assert "file_is_short" not in Press(course).proofs, "no run's outcome says anything of it"
+    assert "file_is_short" not in Course(course).proofs, "no run's outcome says anything of it"
 
 
 def test_contract_fails_with_one_program(course: Path) -> None:
