@@ -8,10 +8,11 @@ from pathlib import Path
 
 from harness.targets import TARGETS
 from publish.sources import ledger, proofs, snippets
-from publish.sources.nodes import Reader
-from publish.sources.snippets import Fault
+from publish.sources.files import Fault
+from publish.sources.nodes import Document, Reader, document
 
 FILE = "tests/servers.yml"
+FIELDS = ("server", "file", "names", "says", "reason")
 
 
 @dataclass(frozen=True)
@@ -27,15 +28,15 @@ class Difference:
 
 def read(root: Path) -> tuple[list[Difference], list[Fault]]:
     """Return what is declared, and every fault in it."""
-    reader = Reader(FILE)
+    reader = Reader(document(FILE, (root / FILE).read_text("utf-8")) if (root / FILE).exists() else Document(FILE))
     found: list[Difference] = []
     known = tests(root)
-    for entry in reader.items(reader.compose(root), "the list"):
-        fields = reader.fields(entry, "an entry", ("on", "file", "names", "says", "reason"))
-        on, file, says, reason = (reader.text(fields.get(name), name) for name in ("on", "file", "says", "reason"))
+    for entry in reader.items(reader.root, "the list"):
+        fields = reader.fields(entry, "an entry", FIELDS)
+        on, file, says, reason = (reader.text(fields.get(name), name) for name in FIELDS if name != "names")
         names = [reader.text(node, "a name") for node in reader.items(fields.get("names"), "names")]
         if on and on not in TARGETS:
-            reader.wrong(fields["on"], f"no server is called {on}; there are {', '.join(TARGETS)}")
+            reader.wrong(fields["server"], f"no server is called {on}; there are {', '.join(TARGETS)}")
         if file and file not in known:
             reader.wrong(fields["file"], f"{file} is neither a program nor the tests of one")
         for name in names:
@@ -50,7 +51,7 @@ def read(root: Path) -> tuple[list[Difference], list[Fault]]:
 def tests(root: Path) -> dict[str, set[str]]:
     """Return the names that can be declared, by file: the tests of each program, and its run."""
     found: dict[str, set[str]] = {}
-    for snippet in snippets.read(root).snippets:
+    for snippet in snippets.read(root).files:
         found[snippet.path] = {ledger.RUN}
         path = snippet.language.test_path(snippet.example)
         if (root / path).exists():

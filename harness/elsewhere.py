@@ -17,12 +17,17 @@ RUNS = [f"test_{name}" for name in ledger.RUNS]
 def unmarked(root: Path, target: Target) -> list[str]:
     """Return the programs whose row has no mark of a target, or one that does not say what is declared today."""
     now, differences, found = ledger.Ledger(root), declared(root), []
-    for snippet in snippets.read(root).snippets:
+    for snippet in snippets.read(root).files:
         row, files = now.current(snippet), (snippet.path, snippet.language.test_path(snippet.example))
         names = sorted(one.name for one in differences if one.target == target.name and one.file in files)
         if row is None or target.name not in row.servers or row.differs.get(target.name, []) != names:
             found.append(snippet.path)
     return found
+
+
+def some(paths: list[str]) -> str:
+    """Name a few of these paths, and how many there are beside them."""
+    return ", ".join([*paths[:3], *([f"and {len(paths) - 3} more"] if len(paths) > 3 else [])])
 
 
 class Elsewhere:
@@ -31,7 +36,7 @@ class Elsewhere:
     def __init__(self, root: Path, target: Target, everything: bool) -> None:
         self.root, self.target = root, target
         self.declared = {(one.file, one.name): one for one in declared(root) if one.target == target.name}
-        found = snippets.read(root).snippets
+        found = snippets.read(root).files
         wanted = [one for one in found if everything or one.path in unmarked(root, target)]
         self.programs = {one.path for one in wanted}
         self.tests = {one.language.test_path(one.example) for one in wanted}

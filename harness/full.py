@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from harness.elsewhere import unmarked
+from harness.elsewhere import some, unmarked
 from harness.targets import TARGETS, Target
 from publish.sources import ledger, snippets
 
@@ -20,7 +20,7 @@ NOTHING_TO_RUN = 5  # pytest's exit code
 def stale() -> list[str]:
     """Return the programs that have not passed on the wheel's Redis as they are now."""
     now = ledger.Ledger(ROOT)
-    return [one.path for one in snippets.read(ROOT).snippets if now.problem(one)]
+    return [one.path for one in snippets.read(ROOT).files if now.problem(one)]
 
 
 def run_on(target: Target) -> int:
@@ -32,7 +32,7 @@ def run_on(target: Target) -> int:
     if not found and not os.environ.get("ALL"):
         print(f"On {target.name} every program has run as it is.", flush=True)
         return 0
-    print(f"On {target.name}: {'all programs' if os.environ.get('ALL') else ', '.join(found)}.", flush=True)
+    print(f"On {target.name}: {'all programs' if os.environ.get('ALL') else some(found)}.", flush=True)
     command = [*PYTEST, "--dist", "loadscope", "--on", target.name, "-r", "fE", "tests"]
     return subprocess.run([*command, "--ignore=tests/site", "--ignore=tests/publish"], cwd=ROOT).returncode
 
@@ -40,7 +40,7 @@ def run_on(target: Target) -> int:
 def main() -> None:
     """Run everything, and leave with the first exit code that is none of success."""
     if found := stale():
-        sys.exit(f"First run `make test`: {', '.join(found)} changed since, or did not pass.")
+        sys.exit(f"First run `make test`: {some(found)} changed since, or did not pass.")
     codes = [run_on(target) for target in TARGETS.values()]
     looks = subprocess.run([*PYTEST, "-m", "full", "tests/site"], cwd=ROOT).returncode
     codes.append(0 if looks == NOTHING_TO_RUN else looks)

@@ -118,7 +118,7 @@ class Recorder:
         A row that speaks of other files than those that ran is left as it is.
         """
         now, library, changed = Ledger(self.root), snippets.read(self.root), []
-        for snippet in library.snippets:
+        for snippet in library.files:
             old, found = now.current(snippet), self.found(snippet, now.digest(snippet))
             if not old or not found:
                 continue

@@ -132,7 +132,7 @@ class Cluster:
             with self.shards[number % primaries].client() as client, replica.client() as follower:
                 follower.cluster("REPLICATE", client.cluster("MYID").decode())
         self.wait("has its replicas", lambda node: node.info("replication").get("master_link_status", "up") == "up")
-        self.wait("knows its replicas", lambda node: len(node.cluster("SLOTS")[0]) == 3 + replicas)
+        self.wait("knows its replicas", lambda node: all(len(part) == 3 + replicas for part in node.cluster("SLOTS")))
 
     def wait(self, what: str, done: Callable[[redis.Redis], bool]) -> None:
         """Wait until something is so of each node. Raises RuntimeError if that takes too long."""
