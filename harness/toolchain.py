@@ -25,7 +25,6 @@ TOOLS = {
 
 # No build server may outlive the tests.
 ENVIRONMENT = {
-    **os.environ,
     "UseSharedCompilation": "false",
     "MSBUILDDISABLENODEREUSE": "1",
     "DOTNET_CLI_USE_MSBUILD_SERVER": "0",
@@ -51,8 +50,8 @@ def run(command: list[str], cwd: Path, timeout: float, **environment: str) -> su
     Raises TimeoutError, which names the command and the limit.
     """
     process = subprocess.Popen(
-        command, cwd=cwd, env={**ENVIRONMENT, **environment}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True, start_new_session=True,
+        command, cwd=cwd, env={**os.environ, **ENVIRONMENT, **environment}, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     try:
         out, err = process.communicate(timeout=timeout)

@@ -96,7 +96,7 @@ class Expander:
         rows = "".join(
             f'<span class="proof-row"><span class="proof-language">{proof.language}</span> '
             f"[{proof.path.rpartition('/')[2]}:{proof.line}](/source/{proof.path}.md#{anchor(proof.line)}) "
-            f'<span class="proof-outcome">{proof.outcome} {proof.date}</span></span>'
+            f'<span class="proof-outcome">{proof.said}</span></span>'
             for proof in found
         )
         word = "passed" if passed else "not proved"
@@ -114,8 +114,10 @@ def badge(course: Course, snippet: Snippet) -> str:
     if problem := course.problems[snippet.path]:
         return f'<span class="badge stale" title="This file {problem}">Not run here</span>'
     row = course.ledger.rows[snippet.path]
-    versions = ", ".join(f"{name} {version}" for name, version in row.versions.items())
-    return f'<span class="badge passed">Ran {row.date}</span> on {versions}'
+    (server, version), *clients = row.versions.items()
+    others = [f"{name} in part" if name in row.differs else name for name in row.servers]
+    versions = [f"{server} {'.'.join(version.split('.')[:2])}", *others, *(" ".join(client) for client in clients)]
+    return f'<span class="badge passed">Ran {row.date}</span> on {", ".join(versions)}'
 
 
 def absent(include: Include) -> str:

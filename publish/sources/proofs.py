@@ -24,6 +24,12 @@ class Proof(NamedTuple):
     line: int
     outcome: str
     date: str
+    fails_on: tuple[str, ...] = ()  # servers on which it does not hold, as is declared
+
+    @property
+    def said(self) -> str:
+        """How it ended, when, and where it does not hold."""
+        return " · not on ".join([f"{self.outcome} {self.date}", *self.fails_on])
 
 
 def collect(root: Path, snippets: Snippets, ledger: Ledger) -> dict[str, list[Proof]]:
@@ -38,7 +44,8 @@ def collect(root: Path, snippets: Snippets, ledger: Ledger) -> dict[str, list[Pr
             continue
         for name, line in names((root / path).read_text("utf-8"), Path(path).suffix).items():
             outcome = row.failures.get(name, PASSED) if row else NOT_RUN
-            proof = Proof(name, snippet.example, snippet.language.label, path, line, outcome, date)
+            fails_on = tuple(server for server, differs in row.differs.items() if name in differs) if row else ()
+            proof = Proof(name, snippet.example, snippet.language.label, path, line, outcome, date, fails_on)
             proofs.setdefault(name, []).append(proof)
     if (root / CONTRACT).exists():
         outcome, date = every_run(runs)
