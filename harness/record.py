@@ -2,10 +2,7 @@
 
 import argparse
 import datetime
-import json
 import os
-import re
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -14,23 +11,9 @@ import pytest
 from publish.sources import ledger, proofs, snippets
 from publish.sources.snippets import Library, Snippet
 
-ROOT = Path(__file__).resolve().parent.parent
 RANK = {"passed": 0, "skipped": 1, "failed": 2}  # several runs of one name count as the worst
 
 SUBJECT = pytest.StashKey[tuple[str, str]]()  # on a test: the file that it speaks for, and its name there
-
-
-def clients(snippet: Snippet) -> dict[str, str]:
-    """Return the Redis client of a snippet and its version, from where the language itself states it."""
-    extension = snippet.language.extension
-    if snippet.language.transcript:
-        return {}  # a transcript speaks to the server itself
-    if extension == ".py":
-        return {"redis-py": metadata.version("redis")}
-    if extension == ".mjs":
-        package = ROOT / "node_modules" / "ioredis" / "package.json"
-        return {"ioredis": json.loads(package.read_text("utf-8"))["version"]}
-    return dict(re.findall(r"^#:package (StackExchange\.Redis)@(\S+)", snippet.text, re.MULTILINE))
 
 
 def is_selection(option: argparse.Namespace, arguments: list[str]) -> bool:
@@ -82,13 +65,13 @@ class Recorder:
         found = {**self.outcomes.get(path, {}), **self.outcomes.get(snippet.path, {})}
         wanted = {ledger.RUN}
         if (self.root / path).exists():
-            wanted |= set(proofs.names((self.root / path).read_text("utf-8"), Path(path).suffix))
+            wanted |= set(proofs.names((self.root / path).read_text("utf-8"), path))
         hashes = ledger.hashes(self.root, library, snippet)
         if set(found) != wanted or set(found.values()) == {"skipped"} or hashes != self.before.get(snippet.path):
             return None
         return {
             "hashes": hashes,
-            "versions": {"Redis": server_version, **clients(snippet)},
+            "versions": {"Redis": server_version, **snippet.language.clients(snippet.text)},
             "outcomes": dict(sorted(found.items())),
         }
 

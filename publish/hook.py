@@ -18,7 +18,7 @@ from publish.pages.check import check
 from publish.pages.expand import LINE_ANCHOR, Press
 from publish.parts import deck, handout, quiz
 from publish.parts import library_page as library
-from publish.sources.languages import LANGUAGES
+from publish.sources import languages
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -80,7 +80,7 @@ def source_page(config: MkDocsConfig, path: str, text: str) -> File:
     """Return the page that shows a whole file with an anchor for each line."""
     folder, _, name = path.rpartition("/")
     fence = "`" * 10  # longer than any that a test file holds
-    lexer = LANGUAGES[Path(path).suffix].lexer
+    lexer = languages.of(path).lexer
     head = f"---\ntitle: {name}\nsearch:\n  exclude: true\nhide: [navigation, toc]\n---\n\n# {name}\n\n`{folder}/`\n\n"
     page = f'{head}{fence}{lexer} linenums="1"\n{text.rstrip()}\n{fence}\n'
     return File.generated(config, f"source/{path}.md", content=page, inclusion=InclusionLevel.NOT_IN_NAV)

@@ -15,10 +15,10 @@ from publish.parts import deck, lesson, matrix, tree
 from publish.parts import keys as registry
 from publish.parts import library_page as library
 from publish.parts import questions as bank
-from publish.sources import blocks, ledger
+from publish.sources import blocks, languages, ledger
 from publish.sources.includes import INCLUDE, parse
 from publish.sources.includes import PARTS as GENERATED
-from publish.sources.languages import LANGUAGES, PROGRAMMING
+from publish.sources.languages import LANGUAGES
 from publish.sources.proofs import NOT_RUN
 from publish.sources.snippets import MARK, RESERVED, Fault, read_text
 
@@ -66,7 +66,7 @@ def documents(root: Path) -> Iterator[Fault]:
     """Find files below docs/ that cannot be read, or that hold code past the snippets."""
     for file in sorted(file for file in (root / "docs").rglob("*") if file.is_file()):
         path = file.relative_to(root).as_posix()
-        if file.suffix in LANGUAGES or file.suffix in (".markdown", ".mkd", ".mkdn", ".mdown"):
+        if languages.suffix(path) or file.suffix in (".markdown", ".mkd", ".mkdn", ".mdown"):
             yield Fault(path, 1, "code belongs below snippets/, and a page's name ends in .md")
         if file.suffix not in (".md", ".yml"):
             continue
@@ -168,8 +168,8 @@ def check_include(press: Press, path: str, number: int, line: str, shown: set[tu
     if not inside or ".." in example or example.startswith("/"):
         yield Fault(path, number, f"{example} leaves snippets/; name a path below it")
         return
-    languages = press.library.examples.get(example)
-    if not languages:
+    programs = press.library.examples.get(example)
+    if not programs:
         yield Fault(path, number, f"snippets/{example}.* does not exist; it is named without its suffix")
         return
     if section == RESERVED:
@@ -177,17 +177,17 @@ def check_include(press: Press, path: str, number: int, line: str, shown: set[tu
             yield Fault(path, number, f"snippets/{example}.out does not exist; run `make output`")
         return
     shown.add((example, section))
-    for snippet in languages.values():
+    for snippet in programs.values():
         if section not in snippet.sections:
             known = ", ".join(snippet.sections)
             yield Fault(path, number, f"{snippet.path} has no section {section}; it has {known}")
-    alone = any(snippet.language.transcript for snippet in languages.values())
-    absent = [language for language in PROGRAMMING if not alone and language.extension not in languages]
+    alone = any(snippet.language.transcript for snippet in programs.values())
+    absent = [one for key, one in LANGUAGES.items() if not alone and not one.transcript and key not in programs]
     for label in include.reasons.keys() - {language.label for language in absent}:
         yield Fault(path, number, f"gives a reason for the lack of {label}, which is there or is no language of ours")
     for language in absent:
-        if language.label not in include.reasons:
-            missing = f"snippets/{example}{language.extension} does not exist"
+        if not language.optional and language.label not in include.reasons:
+            missing = f"snippets/{example}{language.suffix} does not exist"
             yield Fault(path, number, f"{missing}; write it, or add `(no {language.label}: the reason)`")
 
 

@@ -75,9 +75,13 @@ class Press:
         parts = [part.text if part.fenced else prose(part.text) for part in blocks.split(markdown)]
         return diagrams.inline("\n".join(parts))
 
+    def programs(self, example: str) -> list[Snippet]:
+        """Return the programs of an example, in the order of their tabs."""
+        return list(self.library.examples[example].values())
+
     def tabs(self, include: Include) -> str:
         """Return a tab for each language that there is: its code, what ran it, how to keep it. Then why others lack."""
-        found = self.library.examples[include.example].values()
+        found = self.programs(include.example)
         tabs = [(snippet.language.label, self.block(snippet, snippet.sections[include.section])) for snippet in found]
         if any(snippet.language.transcript for snippet in found):
             return tabs[0][1]
@@ -115,9 +119,7 @@ class Press:
     def output(self, include: Include) -> str:
         """Return what the program printed, the same in every language."""
         text = self.library.outputs[include.example].rstrip("\n")
-        badges = {
-            snippet.language.label: self.badge(snippet) for snippet in self.library.examples[include.example].values()
-        }
+        badges = {snippet.language.label: self.badge(snippet) for snippet in self.programs(include.example)}
         note = "; ".join(f"{label}: {badge}" for label, badge in badges.items())
         return f"{fenced('text', 'What it printed', text)}\n\n{note}\n{PROVENANCE}"
 

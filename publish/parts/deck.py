@@ -11,7 +11,7 @@ from publish.pages import render
 from publish.pages.expand import Press
 from publish.parts import lesson
 from publish.parts.lesson import Lesson, Slide
-from publish.parts.slide_code import Stage, lines_of, without_ids
+from publish.parts.slide_code import Stage, lines_of, presented, without_ids
 from publish.sources import snippets
 from publish.sources.includes import INCLUDE, included
 from publish.sources.languages import PROGRAMMING
@@ -37,7 +37,7 @@ def step_faults(library: Library, slide: Slide) -> Iterator[Fault]:
     first = next((include for include in included(slide.body) if include.section != RESERVED), None)
     shown = {
         snippet.language.label: len(snippet.sections[first.section].code.splitlines())
-        for snippet in (library.examples.get(first.example, {}).values() if first else ())
+        for snippet in (presented(library, first.example) if first else ())
         if first and first.section in snippet.sections
     }
     if not shown:

@@ -86,7 +86,7 @@ def page(press: Press, site: MkDocsConfig) -> str:
     titles = {name: title(press.root, name) for name in topics}
     transcripts = sum(snippet.language.transcript for snippet in press.library.snippets)
     used = {snippet.language for snippet in press.library.snippets}
-    needs = ", ".join(language.needs for language in LANGUAGES.values() if language in used)
+    needs = ", ".join(dict.fromkeys(language.needs for language in LANGUAGES.values() if language in used))
     head = HEAD.format(programs=len(press.library.snippets) - transcripts, transcripts=transcripts, needs=needs)
     parts = [head, controls(press, titles)]
     for name, programs in topics.items():
@@ -125,8 +125,8 @@ def slug(path: str) -> str:
 
 def controls(press: Press, titles: dict[str, str]) -> str:
     """Return the filter and the download of everything. Without JavaScript the style sheet hides the filter."""
-    used = {snippet.language.extension for snippet in press.library.snippets}
-    languages = {one.lexer: one.label for extension, one in LANGUAGES.items() if extension in used}
+    used = {snippet.language for snippet in press.library.snippets}
+    languages = {one.key: one.label for one in LANGUAGES.values() if one in used}
     return (
         '<form class="library-filter" aria-label="Filter the programs" data-search-exclude>\n'
         f"{select('Language', languages)}\n{select('Topic', titles)}\n<output></output>\n</form>\n"
@@ -145,7 +145,7 @@ def card(press: Press, snippet: Snippet) -> str:
     path = snippet.path.removeprefix("snippets/")
     run = "".join(f"<code>{escape(line)}</code>" for line in snippet.language.commands(snippet.file, snippet.text))
     return (
-        f'<li class="program" data-language="{snippet.language.lexer}" data-topic="{topic(snippet)}">\n'
+        f'<li class="program" data-language="{snippet.language.key}" data-topic="{topic(snippet)}">\n'
         f'<p class="program-language" data-search-exclude>{snippet.language.label}</p>\n'
         f'<h3 id="{slug(path)}"><a href="../source/{snippet.path}.html">{snippet.file}</a></h3>\n'
         f"<p>{escape(purpose(snippet))}</p>\n"

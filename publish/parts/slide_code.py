@@ -11,7 +11,7 @@ from publish.pages.expand import LINE_ANCHOR, Press
 from publish.parts.lesson import Slide
 from publish.sources.includes import INCLUDE, Include, included
 from publish.sources.languages import PROGRAMMING
-from publish.sources.snippets import RESERVED, Section, Snippet
+from publish.sources.snippets import RESERVED, Library, Section, Snippet
 
 CODE_WIDTH, CODE_HEIGHT = 1100, 562  # px that a slide has for its blocks, beside title and margins
 BLOCK, PROSE, REASON = 50, 52, 32  # px that a block's margins and footer take, a line of prose, and of a reason
@@ -46,7 +46,7 @@ class Stage(Press):
     def tabs(self, include: Include) -> str:
         """Return a block for each language; the first stands in for those that are missing, with the reason below."""
         first = not any(self.steps)
-        blocks, found = [], self.library.examples[include.example].values()
+        blocks, found = [], self.programs(include.example)
         for snippet in found:
             section = snippet.sections[include.section]
             self.steps.append(self.slide.steps.get(snippet.language.label, []) if first else [])
@@ -64,6 +64,10 @@ class Stage(Press):
             f'<p class="language-name">{labels[0]}</p>\n\n{block}\n\n</div>'
             for labels, block in blocks
         )
+
+    def programs(self, example: str) -> list[Snippet]:
+        """Return the programs that a slide shows."""
+        return presented(self.library, example)
 
     def output(self, include: Include) -> str:
         """Return what the program printed; below code it comes with the next key, so that a room can guess first."""
@@ -102,9 +106,15 @@ class Stage(Press):
         """Return what an include shows in a language."""
         if include.section == RESERVED:
             return self.library.outputs[include.example]
-        first, *others = self.library.examples[include.example].values()
+        first, *others = self.programs(include.example)
         shown = next((snippet for snippet in others if snippet.language.label == label), first)
         return shown.sections[include.section].code
+
+
+def presented(library: Library, example: str) -> list[Snippet]:
+    """Return the programs of an example that a slide shows: an optional language only where there is no other."""
+    programs = list(library.examples.get(example, {}).values())
+    return [snippet for snippet in programs if not snippet.language.optional] or programs
 
 
 def in_lines(code: str, steps: list[str]) -> str:

@@ -116,5 +116,5 @@ def test_a_program_that_does_not_say_what_it_is_for_is_refused(course: Path, pat
 
 def test_every_program_of_the_course_says_what_it_is_for() -> None:
     found = snippets.read(Path(__file__).resolve().parent.parent.parent).snippets
-    assert {snippet.language.extension for snippet in found} >= {language.extension for language in PROGRAMMING}
+    assert {snippet.language.suffix for snippet in found} >= {language.suffix for language in PROGRAMMING}
     assert all(len(library.purpose(snippet)) > 20 for snippet in found)
