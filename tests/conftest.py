@@ -1,12 +1,13 @@
 """What every test can ask for: a flushed Redis, a server of its own to kill, the example it proves, the built site."""
 
+import asyncio
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Coroutine, Generator, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -204,6 +205,13 @@ def example(request: pytest.FixtureRequest) -> ModuleType:
     """The snippet that lies where this test lies: tests/P/test_NAME.py proves snippets/P/NAME.py."""
     test = Path(request.path).relative_to(ROOT / "tests")
     return load(SNIPPETS / test.with_name(test.name.removeprefix("test_")))
+
+
+@pytest.fixture
+def run() -> Iterator[Callable[[Coroutine[Any, Any, Any]], Any]]:
+    """Runs a coroutine to its end; all of a test's run on one event loop."""
+    with asyncio.Runner() as runner:
+        yield runner.run
 
 
 @pytest.fixture
