@@ -334,6 +334,8 @@ def test_what_builds_or_runs_once_is_in_one_process() -> None:
         ["tests/a/two.test.mjs::x"],
         ["tests/a/test_one.py::test_x"],
         ["tests/a/test_one.py::test_y"],
+        ["tests/a/test_one_async.py::test_x"],
+        ["tests/a/callers.mjs::x"],
     ]
     found = [{foreign.share(nodeid) for nodeid in some} for some in shares]
     assert [len(some) for some in found] == [1] * len(shares)
