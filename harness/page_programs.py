@@ -12,7 +12,7 @@ import pytest
 from publish.sources import snippets
 from publish.sources.blocks import split
 from publish.sources.includes import parse
-from publish.sources.snippets import Library, Snippet
+from publish.sources.snippets import Snippet, Snippets
 
 ROOT = Path(__file__).resolve().parent.parent
 WANTS_EMPTY = {"anti-patterns/eviction"}  # refuses a Redis that holds keys, as the programs before it leave some
@@ -44,7 +44,7 @@ class Parser:
         return fences
 
 
-def callable_programs(library: Library, example: str) -> list[Snippet]:
+def callable_programs(library: Snippets, example: str) -> list[Snippet]:
     """Return the programs of an example that Python can call."""
     return [program for program in library.examples.get(example, {}).values() if program.language.call]
 

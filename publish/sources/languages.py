@@ -28,6 +28,7 @@ class Language:
     tool: str = ""  # what a machine may lack; empty where set-up brings it
     get: str = ""  # how to get that
     test_runner: str = ""  # a key of harness.foreign.RUNNERS; empty where it is pytest itself
+    uses: str = "names"  # how files use others: "names" in quotes, "modules" of Python, "all" that is compiled together
     call: str = ""  # how Python calls the program's main; empty where it cannot
     blank_lines: int = 1  # that may follow each other at the top level
     optional: bool = False  # a page says nothing where it is absent, and slides do without it
@@ -84,6 +85,7 @@ PYTHON = Language(
     locked=r"^([\w-]+)==([^\s;]+)",
     test_file="test_{stem}.py",
     test_name=r"^(?:async )?def test_(\w+)\(",
+    uses="modules",
     call="main()",
     blank_lines=2,
 )
@@ -105,6 +107,7 @@ CSHARP = Language(
     test_file="{Stem}Tests.cs",
     test_name=r'DisplayName = "(\w+)"',
     test_runner="dotnet test",
+    uses="all",
 )
 NODE = Language(
     suffix=".mjs",
@@ -145,6 +148,7 @@ REDIS_CLI = Language(
     run="redis-cli",
     test_file=PYTHON.test_file,
     test_name=PYTHON.test_name,
+    uses="",
     transcript=True,
 )
 

@@ -7,13 +7,12 @@ from pathlib import Path
 import pytest
 
 from harness import foreign, toolchain
-from publish.pages.check import check
-from publish.pages.expand import Press
 from publish.parts.library_page import controls
 from publish.parts.slide_code import presented
 from publish.sources import languages, snippets
+from publish.sources.course import Course
 from publish.sources.languages import LANGUAGES, PROGRAMMING, PYTHON, PYTHON_ASYNC
-from tests.publish.conftest import Prove, Write
+from tests.publish.conftest import Prove, Write, check, expand
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CODE = '"""Get."""\n# --8<-- [start:read]\na = 1\n# --8<-- [end:read]\n'
@@ -92,13 +91,13 @@ def test_tests_are_known_by_their_names() -> None:
 def test_two_languages_with_one_extension_are_one_example(course: Path) -> None:
     library = snippets.read(course)
     assert list(library.examples) == ["shop/get"]
-    assert [snippet.language for snippet in library.snippets] == [PYTHON, PYTHON_ASYNC]
+    assert [snippet.language for snippet in library.files] == [PYTHON, PYTHON_ASYNC]
     assert check(course) == []
 
 
 def test_variant_alone_is_an_example_too(course: Path) -> None:
     (course / "snippets/shop/get.py").unlink()
-    faults = [str(fault) for fault in check(course)]
+    faults = check(course)
     assert [fault.partition(";")[0] for fault in faults] == [f"{PAGE}:3: snippets/shop/get.py does not exist"]
 
 
@@ -125,7 +124,7 @@ BAD = {
 def test_bad_fixture_is_refused_with_file_and_line(course: Path, name: str) -> None:
     path, text, expected = BAD[name]
     (course / path).write_text(text, "utf-8")
-    faults = [str(fault) for fault in check(course)]
+    faults = check(course)
     assert any(fault.startswith(expected) for fault in faults), faults
 
 
@@ -133,15 +132,15 @@ def test_optional_language_is_absent_without_a_reason_or_with_one(course: Path) 
     for file in (ASYNC, "tests/shop/test_get_async.py"):
         (course / file).unlink()
     assert check(course) == []
-    assert "async" not in Press(course).expand((course / PAGE).read_text("utf-8"))
+    assert "async" not in expand(course, (course / PAGE).read_text("utf-8"))
     (course / PAGE).write_text(f"::: shop/get read {REASON[:-1]}; no Python (async): it waits for nothing)\n", "utf-8")
     assert check(course) == []
-    page = Press(course).expand((course / PAGE).read_text("utf-8"))
+    page = expand(course, (course / PAGE).read_text("utf-8"))
     assert "Not shown in Python (async): it waits for nothing." in page
 
 
 def test_variant_has_its_tab_its_proof_its_badge_and_its_source(course: Path) -> None:
-    page = Press(course).expand(SOUND[PAGE] + "\n::: shop/get output\n")
+    page = expand(course, SOUND[PAGE] + "\n::: shop/get output\n")
     assert page.index('===! "Python"\n') < page.index('=== "Python (async)"\n')
     assert "](/source/snippets/shop/get_async.py.md#__codelineno-0-3)" in page
     assert "`python get_async.py`" in page
@@ -150,7 +149,7 @@ def test_variant_has_its_tab_its_proof_its_badge_and_its_source(course: Path) ->
 
 
 def test_library_offers_the_variant_by_itself(course: Path) -> None:
-    form = controls(Press(course), {})
+    form = controls(Course(course), {})
     options = re.findall(r'<option value="([^"]*)">([^<]*)</option>', form.partition("Topic")[0])
     assert options == [("", "All"), ("python", "Python"), ("python-async", "Python (async)")]
 

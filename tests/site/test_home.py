@@ -7,10 +7,11 @@ import pytest
 from playwright.sync_api import expect
 
 from publish.parts import lesson
+from publish.sources.course import Course
 from tests.site.conftest import Open
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PLAN, _ = lesson.load(ROOT)
+PLAN, _ = lesson.load(Course(ROOT))
 DOORS = {
     "Learn": [
         "patterns/cache-aside",
@@ -57,10 +58,10 @@ def test_strip_is_in_proportion_and_says_its_minutes(page: Open, width: int, sch
         rows = tab.locator("ol.strip > li")
         said = [" ".join(row.split()) for row in rows.all_inner_texts()]
         for words, section in zip(said, PLAN.sections, strict=True):
-            assert section["title"] in words
-            assert f"{section['minutes']} minutes" in words
+            assert section.title in words
+            assert f"{section.minutes} minutes" in words
         bars = rows.evaluate_all(BARS)
-        a_minute = [bar[0] / section["minutes"] for bar, section in zip(bars, PLAN.sections, strict=True)]
+        a_minute = [bar[0] / section.minutes for bar, section in zip(bars, PLAN.sections, strict=True)]
         assert max(a_minute) / min(a_minute) < 1.01
         assert all(bar[1] != "rgba(0, 0, 0, 0)" for bar in bars)
         starts = [bar[2] + bar[3] for bar in bars]
@@ -75,12 +76,12 @@ def test_strip_is_in_proportion_and_says_its_minutes(page: Open, width: int, sch
 def test_words_of_the_strip_stay_whole_and_apart(page: Open, width: int) -> None:
     tab = page("index.html", width=width)
     for section in PLAN.sections:
-        if section["title"].isalpha():  # one word
-            lines = tab.locator(".strip-title", has_text=section["title"]).evaluate(
+        if section.title.isalpha():  # one word
+            lines = tab.locator(".strip-title", has_text=section.title).evaluate(
                 "span => { const range = document.createRange(); range.selectNodeContents(span);"
                 " return range.getClientRects().length; }"
             )
-            assert lines == 1, section["title"]
+            assert lines == 1, section.title
     boxes = tab.locator("ol.strip span").evaluate_all(
         "all => all.map(span => { const range = document.createRange(); range.selectNodeContents(span);"
         " const {left, right, top, bottom} = range.getBoundingClientRect(); return [left, right, top, bottom]; })"

@@ -7,14 +7,14 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
-from publish.pages.expand import Press
-from publish.parts import library_page as library
+from publish.parts import library_page
+from publish.sources.course import Course
 from tests.site.conftest import Open, Served
 from tests.site.test_browser import copied, home, tab_to, violations
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PATH = "snippets/index.html"
-PROGRAMS = Press(ROOT).library.snippets
+PROGRAMS = Course(ROOT).snippets.files
 TOPIC = "patterns/cache-aside"
 ALL = f"All {len(PROGRAMS)} files"
 
@@ -32,7 +32,7 @@ def wanted(language: str = "", topic: str = "") -> set[str]:
     return {
         snippet.path
         for snippet in PROGRAMS
-        if language in ("", snippet.language.key) and topic in ("", library.topic(snippet))
+        if language in ("", snippet.language.key) and topic in ("", library_page.topic(snippet))
     }
 
 
@@ -127,23 +127,23 @@ def test_zip_holds_every_file_with_its_run_lines(page: Open, home: str) -> None:
 
 def test_card_prints_the_lines_that_run_the_file_and_leads_to_its_proofs(page: Open, http: str) -> None:
     tab = page(PATH)
-    press = Press(ROOT)
+    course = Course(ROOT)
     places = {}
     for snippet in PROGRAMS:
         card = tab.locator(".program", has=tab.locator(f"[data-file='{snippet.path}']"))
         lines = snippet.language.commands(snippet.file, snippet.text)
         assert card.locator(".program-run code").all_inner_texts() == lines
-        expect(card).to_contain_text(library.purpose(snippet))
+        expect(card).to_contain_text(library_page.purpose(snippet))
         expect(card.locator(".badge").first).to_contain_text("Ran ")
-        proved = snippet.example in [proof.example for found in press.proofs.values() for proof in found]
+        proved = snippet.example in [proof.example for found in course.proofs.values() for proof in found]
         expect(card.locator("summary")).to_have_count(int(proved))  # a transcript may have none but its own replay
         if proved:
             card.locator("summary").click()
         for words, url in card.locator(".program-proofs a").evaluate_all("all => all.map(a => [a.innerText, a.href])"):
             name = words.replace(" ", "_")
-            assert any(proof.example == snippet.example for proof in press.proofs[name])
+            assert any(proof.example == snippet.example for proof in course.proofs[name])
             places[str(url)] = name
-    assert len(places) == sum(bool(proof.example) for found in press.proofs.values() for proof in found)
+    assert len(places) == sum(bool(proof.example) for found in course.proofs.values() for proof in found)
     seen = set[str]()
     for url, name in places.items():
         line = int(url.rpartition("-")[2])

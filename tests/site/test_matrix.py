@@ -6,11 +6,12 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from publish.parts import matrix
+from publish.sources.course import Course
 from tests.site.conftest import Open
 from tests.site.test_browser import tab_to, violations
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-MATRIX, _ = matrix.read(ROOT)
+MATRIX, _ = matrix.read(Course(ROOT))
 NAMES = [row.name for row in MATRIX.rows]
 SORTED = [column for column in MATRIX.columns if column.up]
 PAGE = "reference/patterns.html"

@@ -8,15 +8,14 @@ from typing import Any, Literal
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from publish.pages.expand import Press
-from publish.parts import questions as bank
-from publish.parts import quiz
+from publish.parts import lesson, questions, quiz
+from publish.sources.course import Course
 from tests.site.conftest import Open
 from tests.site.test_browser import tab_to, violations
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-BANK = Press(ROOT).questions
-GOALS = bank.objectives(ROOT)
+BANK = questions.by_id(Course(ROOT))
+GOALS = lesson.load(Course(ROOT))[0].objectives
 PAGE = "quiz/index.html"
 TOPIC = "patterns/cache-aside.html"  # asks one of the questions
 ASKED = "lost-delete"  # this one

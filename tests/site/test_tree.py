@@ -6,11 +6,12 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from publish.parts import tree
+from publish.sources.course import Course
 from tests.site.conftest import Open
 from tests.site.test_browser import tab_to, violations
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-TREE, _ = tree.read(ROOT)
+TREE, _ = tree.read(Course(ROOT))
 PATHS = list(TREE.paths())
 DEEP = max(PATHS, key=len)
 PAGE = "decision-tree.html"
