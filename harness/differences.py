@@ -55,7 +55,7 @@ def tests(root: Path) -> dict[str, set[str]]:
         found[snippet.path] = {ledger.RUN}
         path = snippet.language.test_path(snippet.example)
         if (root / path).exists():
-            found[path] = set(proofs.names((root / path).read_text("utf-8"), Path(path).suffix))
+            found[path] = set(proofs.names((root / path).read_text("utf-8"), path))
     return found
 
 

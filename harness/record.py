@@ -2,11 +2,8 @@
 
 import argparse
 import datetime
-import json
 import os
-import re
 from dataclasses import replace
-from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -15,25 +12,11 @@ from publish.sources import ledger, proofs, snippets
 from publish.sources.ledger import Ledger, Row
 from publish.sources.snippets import Snippet
 
-ROOT = Path(__file__).resolve().parent.parent
 INDEPENDENT = "independent"  # of the server: on another one it does not run
 DIFFERS = "differs"  # fails on another server, as it is declared
 RANK = {"passed": 0, INDEPENDENT: 0, DIFFERS: 1, "skipped": 2, "failed": 3}  # several runs of one name: the worst
 
 SUBJECT = pytest.StashKey[tuple[str, str]]()  # on a test: the file that it speaks for, and its name there
-
-
-def clients(snippet: Snippet) -> dict[str, str]:
-    """Return the Redis client of a snippet and its version, from where the language itself states it."""
-    extension = snippet.language.extension
-    if snippet.language.transcript:
-        return {}  # a transcript speaks to the server itself
-    if extension == ".py":
-        return {"redis-py": metadata.version("redis")}
-    if extension == ".mjs":
-        package = ROOT / "node_modules" / "ioredis" / "package.json"
-        return {"ioredis": json.loads(package.read_text("utf-8"))["version"]}
-    return dict(re.findall(r"^#:package (StackExchange\.Redis)@(\S+)", snippet.text, re.MULTILINE))
 
 
 def is_selection(option: argparse.Namespace, arguments: list[str]) -> bool:
@@ -83,7 +66,7 @@ class Recorder:
         found = {**self.outcomes.get(path, {}), **self.outcomes.get(snippet.path, {})}
         wanted = {ledger.RUN}
         if (self.root / path).exists():
-            wanted |= set(proofs.names((self.root / path).read_text("utf-8"), Path(path).suffix))
+            wanted |= set(proofs.names((self.root / path).read_text("utf-8"), path))
         whole = path not in self.left_out and set(found) == wanted and set(found.values()) != {"skipped"}
         return found if whole and digest == self.before.get(snippet.path) else {}
 
@@ -93,7 +76,7 @@ class Recorder:
         if not found:
             return None
         failures = {name: outcome for name, outcome in sorted(found.items()) if outcome != ledger.PASSED}
-        versions = {"Redis": server_version, **clients(snippet)}
+        versions = {"Redis": server_version, **snippet.language.clients(snippet.text)}
         return Row(snippet.path, digest, datetime.date.today().isoformat(), versions, failures)
 
     def write(self, server_version: str) -> list[str]:

@@ -19,7 +19,7 @@ import redis
 from harness import redis_cli
 from harness.servers import Server, shared_cluster
 from harness.targets import SharedCluster
-from harness.toolchain import DOTNET, PROGRAMS, run
+from harness.toolchain import PROGRAMS, has, run
 from publish.sources import snippets
 from publish.sources.languages import OUTPUT
 from publish.sources.snippets import Snippet
@@ -77,8 +77,8 @@ def run_alone(snippet: Snippet) -> Ran:
             return Ran(said, all_keys(shards), written(watches))
         with tempfile.TemporaryDirectory(prefix="reader ") as folder:
             Path(folder, snippet.file).write_text(snippet.whole, "utf-8")
-            # What the install line brings lies ready in this repository, so that the tests work offline.
-            Path(folder, "node_modules").symlink_to(ROOT / "node_modules")
+            if installed := snippet.language.installed:  # lies ready in this repository, so that the tests work offline
+                Path(folder, installed).symlink_to(ROOT / installed)
             program, *arguments = shlex.split(snippet.language.run.format(file=snippet.file))
             result = run([PROGRAMS[program], *arguments], Path(folder), LIMIT, **environment)
         if result.returncode:
@@ -159,8 +159,8 @@ def store_outputs() -> None:
     library = snippets.read(ROOT)
     if library.faults:
         sys.exit("\n".join(map(str, library.faults)))
-    for example, languages in library.examples.items():
-        snippet = next((one for one in languages.values() if one.language.extension != ".cs" or DOTNET), None)
+    for example, programs in library.examples.items():
+        snippet = next((one for one in programs.values() if has(one.language.tool)), None)
         if snippet is None:
             print(f"snippets/{example}: not run, no toolchain here for it")
             continue

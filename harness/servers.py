@@ -102,6 +102,10 @@ class Server:
         """Stop it in its tracks: connections stay open, nothing answers."""
         os.kill(self.process.pid, signal.SIGSTOP)
 
+    def thaw(self) -> None:
+        """Let it go on: it answers what was asked meanwhile."""
+        os.kill(self.process.pid, signal.SIGCONT)
+
     def stop(self) -> None:
         """Stop it and remove its folder; harmless if it is gone already."""
         if self.process.poll() is None:

@@ -34,12 +34,12 @@ class Exercise(exercises.Exercise):
     def starters(self) -> dict[str, Snippet]:
         """What the student starts from, by language."""
         found = snippets.read(ROOT).examples[f"{self.folder}/starter"]
-        return {TOOLBOXES[extension].name: snippet for extension, snippet in found.items()}
+        return {TOOLBOXES[snippet.language].name: snippet for snippet in found.values()}
 
     def file(self, language: str = "python") -> str:
         """Where the student works, below the repository."""
-        extension = self.starters[language].language.extension
-        return f"exercises/{self.number}-{self.folder.rpartition('/')[2]}{extension}"
+        suffix = self.starters[language].language.suffix
+        return f"exercises/{self.number}-{self.folder.rpartition('/')[2]}{suffix}"
 
     @property
     def checks(self) -> list[Check]:
@@ -119,8 +119,9 @@ def choose(arguments: list[str]) -> tuple[Exercise, str]:
     if language not in exercise.starters:
         sys.exit(f"Exercise {number} is not in {language}, but in {', '.join(exercise.starters)}: "
                  f"make exercise N={number} IN={next(iter(exercise.starters))}")  # fmt: skip
-    if language == "csharp" and not toolchain.DOTNET:
-        sys.exit(f"C# needs the .NET 10 SDK, and there is no dotnet here. Get it: {toolchain.TOOLS['.NET 10 SDK'][1]}.")
+    of = exercise.starters[language].language
+    if not toolchain.has(of.tool):
+        sys.exit(f"{of.label} needs {of.needs}, and there is no {of.program} here. Get it: {of.get}.")
     return exercise, language
 
 

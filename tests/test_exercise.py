@@ -147,9 +147,9 @@ def write(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[..., str]:
     (tmp_path / "node_modules").symlink_to(exercise.ROOT / "node_modules")
 
     def into(language: str, old: str = "", new: str = "") -> str:
-        if language == "csharp":
-            toolchain.need(".NET 10 SDK")
-        text = EXAMPLES["exercises/load-once/solution"][STEMS[language]].whole
+        solution = EXAMPLES["exercises/load-once/solution"][STEMS[language]]
+        toolchain.need(solution.language.tool)
+        text = solution.whole
         assert old in text
         name = f"exercises/2-load-once{STEMS[language]}"
         (tmp_path / name).write_text(text.replace(old, new, 1) if old else text, "utf-8")
@@ -163,7 +163,7 @@ def test_starter_comes_in_the_language_that_was_asked_for(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, language: str
 ) -> None:
     monkeypatch.setattr(program.Program, "compile", lambda _: sys.exit("enough"))
-    monkeypatch.setattr(toolchain, "DOTNET", "dotnet")
+    monkeypatch.setitem(toolchain.TOOLS, ".NET 10 SDK", ("dotnet", ""))
     name = f"exercises/2-load-once{STEMS[language]}"
     _, output = say(tmp_path, capfd, "2", language)
     assert output == f"Your file is {name}. Complete it there, then run this command again.\n\nenough\n"
@@ -240,7 +240,7 @@ def test_program_that_hangs_is_stopped(
 def test_without_dotnet_it_says_so_in_one_sentence(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(toolchain, "DOTNET", None)
+    monkeypatch.setitem(toolchain.TOOLS, ".NET 10 SDK", (None, ""))
     code, output = say(tmp_path, capfd, "2", "csharp")
     assert code == 1
     assert output.startswith("C# needs the .NET 10 SDK, and there is no dotnet here. Get it: https://dot.net")

@@ -11,7 +11,7 @@ import pytest
 import bootstrap
 from harness import differences, full
 from harness.elsewhere import Elsewhere, some, unmarked
-from harness.record import Recorder, clients
+from harness.record import Recorder
 from harness.redis_cli import replay
 from harness.servers import Cluster, redis_server_binary
 from harness.targets import HOOKS, TARGETS, Target, version
@@ -86,7 +86,10 @@ class TestOutcomes:
         monkeypatch.delenv("CI", raising=False)
         self.root, self.recorder = course, Recorder(course)
         snippet = snippets.read(course).files[0]
-        digest, versions = ledger.Ledger(course).digest(snippet), {"Redis": "8.2.3", **clients(snippet)}
+        digest, versions = (
+            ledger.Ledger(course).digest(snippet),
+            {"Redis": "8.2.3", **snippet.language.clients(snippet.text)},
+        )
         row = ledger.Row(snippet.path, digest, "2026-01-01", versions)
         ledger.save(course, {row.path: row})
 

@@ -54,6 +54,7 @@ See how it reads.
     "docs/patterns/get.md": "# Get\n\n## Read\n",
     "snippets/shop/get.py": "# --8<-- [start:read]\na = 1\nb = 2\n\nc = 3\n# --8<-- [end:read]\n",
     "snippets/shop/get.cs": "// --8<-- [start:read]\na = 1\nb = 2\n// --8<-- [end:read]\n",
+    "snippets/shop/get_async.py": "# --8<-- [start:read]\na = 1\n# --8<-- [end:read]\n",  # no slide shows it
 }
 
 # name: (file, what is replaced in it, by what, where and what the check must say)
@@ -98,6 +99,7 @@ BAD = {
     "folder of no section": (PLAN, "id: patterns", "id: designs", f"{CODE}:1: lies in no section's folder"),
     "steps no lists": (CODE, "[1, 2]", "1-2", f"{CODE}:10: steps are a list like [1-5, 7-11], not '1-2'"),
     "steps for an unknown language": (CODE, "  C#", "  Go", f"{CODE}:10: steps for Go; the slide shows Python, C#"),
+    "steps for an optional language": (CODE, "  C#", "  Python (async)", f"{CODE}:10: steps for Python (async); the slide shows Python, C#"),
     "steps lack a language": (CODE, "  C#: [1, 2]\n", "", f"{CODE}:8: steps lack C#, in which the slide shows its code too"),
     "steps are not as many": (CODE, "[1, 2]", "[1]", f"{CODE}:10: C# has 1 steps, another language 2"),
     "step behind the section": (CODE, "[1, 2]", "[1, 2-3]", f"{CODE}:10: 2-3 is no range of lines of C#'s section, which has 2"),

@@ -32,7 +32,7 @@ def wanted(language: str = "", topic: str = "") -> set[str]:
     return {
         snippet.path
         for snippet in PROGRAMS
-        if language in ("", snippet.language.lexer) and topic in ("", library_page.topic(snippet))
+        if language in ("", snippet.language.key) and topic in ("", library_page.topic(snippet))
     }
 
 
