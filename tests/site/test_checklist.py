@@ -6,18 +6,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from harness.browser.actions import tab_to
 from tests.site.conftest import Open
-from tests.site.test_browser import tab_to
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ITEMS = re.findall(r"^- \*\*(.+?)\*\*", (ROOT / "docs/checklist.md").read_text("utf-8"), re.MULTILINE)
 PAGE = "checklist.html"
 HOME = pytest.mark.parametrize("home", ["http", "file"], indirect=True)
-
-
-@pytest.fixture
-def home(request: pytest.FixtureRequest, http: str, site: Path) -> str:
-    return http if request.param == "http" else f"{site.as_uri()}/"
 
 
 def boxes(page: Page) -> Locator:

@@ -14,6 +14,7 @@ import yaml
 from bs4 import BeautifulSoup
 from playwright.sync_api import Page, expect
 
+from harness.browser.server import Served
 from publish.pages import gate, render
 from publish.pages.gate import resolve
 from publish.parts import lesson
@@ -21,7 +22,7 @@ from publish.parts.deck import deck as deck_html
 from publish.parts.lesson import Slide, clock
 from publish.parts.slide_code import Stage, lines_of
 from publish.sources.languages import PROGRAMMING
-from tests.site.conftest import Open, Served
+from tests.site.conftest import Open
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PLAN, _ = lesson.load(ROOT)
@@ -33,12 +34,6 @@ STEPPED = next(slide for slide in SLIDES if slide.steps)
 PROVED = next(slide for slide in SLIDES if "](proof:" in slide.body)
 OPTIONAL = next(slide for slide in SLIDES if slide.priority == "optional")
 CURRENT = "Reveal.getCurrentSlide().id"
-
-
-@pytest.fixture(params=["http", "file"])
-def home(request: pytest.FixtureRequest, http: str, site: Path) -> str:
-    """Where the site is opened from: a server, or the disk."""
-    return http if request.param == "http" else f"{site.as_uri()}/"
 
 
 @pytest.fixture(scope="session")

@@ -7,18 +7,17 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
+from harness.browser.actions import copied, tab_to, violations
+from harness.browser.server import Served
 from publish.pages.expand import Press
 from publish.parts import library_page as library
-from tests.site.conftest import Open, Served
-from tests.site.test_browser import copied, home, tab_to, violations
+from tests.site.conftest import Open
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PATH = "snippets/index.html"
 PROGRAMS = Press(ROOT).library.snippets
 TOPIC = "patterns/cache-aside"
 ALL = f"All {len(PROGRAMS)} files"
-
-__all__ = ["home"]  # a fixture
 
 
 def shown(page: Page) -> set[str]:

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from harness.browser.actions import tab_to, violations
 from publish.parts import matrix
 from tests.site.conftest import Open
-from tests.site.test_browser import tab_to, violations
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MATRIX, _ = matrix.read(ROOT)

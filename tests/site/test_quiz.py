@@ -8,11 +8,11 @@ from typing import Any, Literal
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from harness.browser.actions import tab_to, violations
 from publish.pages.expand import Press
 from publish.parts import questions as bank
 from publish.parts import quiz
 from tests.site.conftest import Open
-from tests.site.test_browser import tab_to, violations
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BANK = Press(ROOT).questions
@@ -23,12 +23,6 @@ ASKED = "lost-delete"  # this one
 SINGLE = next(id for id, question in BANK.items() if question.type == "single")
 MULTIPLE = next(id for id, question in BANK.items() if question.type == "multiple")
 ORDER = next(id for id, question in BANK.items() if question.type == "order")
-
-
-@pytest.fixture(params=["http", "file"])
-def home(request: pytest.FixtureRequest, http: str, site: Path) -> str:
-    """Where the site is opened from: a server, or the disk."""
-    return http if request.param == "http" else f"{site.as_uri()}/"
 
 
 def box(page: Page, id: str) -> Locator:
