@@ -46,7 +46,9 @@ LOOK = """box => {
     key: key.checkVisibility() && [...key.querySelectorAll("ol > li")].map(one => one.innerText),
   };
 }"""
-LOOKS = f"() => Object.fromEntries([...document.querySelectorAll('.quiz')].map(box => [box.dataset.question, ({LOOK})(box)]))"
+OF_EACH = """look => Object.fromEntries(
+  [...document.querySelectorAll(".quiz")].map(box => [box.dataset.question, look(box)]))"""
+LOOKS = f"() => ({OF_EACH})({LOOK})"
 # Answers questions in turn. Returns what each shows then, whether its news has the focus, and what the progress says.
 TAKE = f"""tries => tries.map(([id, answer]) => {{
   const box = document.getElementById(`question-${{id}}`), rows = () => [...box.querySelectorAll("[data-step]")];
@@ -359,17 +361,14 @@ def test_corrupt_or_foreign_state_is_dropped_silently(page: Open) -> None:
     tab = page(PAGE)
     answer(tab, MULTIPLE, key(MULTIPLE))
     tab.evaluate("localStorage.setItem('elsewhere', '{')")
-    hashes = tab.evaluate("Object.fromEntries([...document.querySelectorAll('.quiz')].map(one => "
-                          "[one.dataset.question, one.dataset.hash]))")  # fmt: skip
-    cases: dict[str, str] = {}
+    hashes = tab.evaluate(f"() => ({OF_EACH})(box => box.dataset.hash)")
+    cases, faults = dict[str, str](), dict[str, Any]()
     for states, types in ((foreign, ("single", "trace")), (foreign_order, ("order",))):
         ids = [id for id, question in BANK.items() if question.type in types]
         names = [*states("", [0])]
         assert len(ids) >= len(names), "too few questions for every fault"
-        cases |= dict(zip(ids, names, strict=False))
-    faults = {
-        id: (foreign(hashes[id], key(id)) | foreign_order(hashes[id], key(id)))[name] for id, name in cases.items()
-    }
+        for id, name in zip(ids, names, strict=False):
+            cases[id], faults[id] = name, states(hashes[id], key(id))[name]
     texts = {f"quiz:{id}": one if isinstance(one, str) else json.dumps(one) for id, one in faults.items()}
     tab.evaluate("texts => Object.entries(texts).forEach(([name, text]) => localStorage.setItem(name, text))", texts)
     tab.reload()
