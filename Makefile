@@ -29,7 +29,7 @@ output: setup ## Store again what the programs print
 	@$(PY) -m harness.runner
 
 diagrams: setup ## Render the Mermaid diagrams that have changed
-	@$(PY) -m publish.pages.diagrams
+	@$(PY) -m publish.draw
 
 exercise: setup ## Check your solution of an exercise, by its number (N=2), in Python or IN=csharp, IN=node
 	@$(PY) -m practice.exercise $(N) $(IN)

@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LIMIT = 300  # seconds for a file of tests, the first build included
 
 Results = dict[str, str]  # by test name: "" where it passed, else what it said
-redis_url = ""  # the session's Redis, which the tests share and flush; set by conftest.py
+redis_url = ""  # the session's Redis, which the tests share and flush; set by session.py
 
 
 def once(function: Callable[..., T]) -> Callable[..., T]:

@@ -15,42 +15,60 @@ from mkdocs.structure.files import File, Files, InclusionLevel
 from mkdocs.structure.pages import Page
 
 from publish.pages.check import check
-from publish.pages.expand import LINE_ANCHOR, Press
-from publish.parts import deck, handout, quiz
-from publish.parts import library_page as library
+from publish.pages.expand import LINE_ANCHOR, Expander
+from publish.pages.protocol import EXTENSION, Site
+from publish.parts.table import PARTS
+from publish.sources.course import Course
 from publish.sources.languages import LANGUAGES
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Give the Markdown extension a fresh look at the disk for this build."""
-    root = Path(config.config_file_path).parent
-    config.mdx_configs["publish.pages.expand"] = {"press": Press(root)}
+    course = Course(Path(config.config_file_path).parent)
+    config.mdx_configs[EXTENSION] = {"expander": Expander(course, PARTS)}
     return config
+
+
+def course_of(config: MkDocsConfig) -> Course:
+    """Return the course that this build is of."""
+    expander: Expander = config.mdx_configs[EXTENSION]["expander"]
+    return expander.course
+
+
+def site_of(config: MkDocsConfig) -> Site:
+    """Return what the parts may know of the site."""
+    name, description = str(config.site_name), str(config.site_description)
+    return Site(name, description, in_order(config.nav), PARTS, config.markdown_extensions, config.mdx_configs)
+
+
+def in_order(nav: Any) -> dict[str, int]:
+    """Return the place of each page in the navigation, which comes as lists in mappings in lists."""
+    entries = [value for entry in nav or [] for value in (entry.values() if isinstance(entry, dict) else [entry])]
+    paths = [path for entry in entries for path in (in_order(entry) if isinstance(entry, list) else [entry])]
+    return {path: place for place, path in enumerate(paths)}
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add generated files, once the sources are known to be sound."""
-    root = Path(config.config_file_path).parent
-    faults = check(root)
+    course = course_of(config)
+    faults = check(course, PARTS)
     if faults:
         raise BuildError("the sources have faults:\n" + "\n".join(map(str, faults)))
-    press = config.mdx_configs["publish.pages.expand"]["press"]
-    for snippet in press.library.snippets:
+    for snippet in course.snippets.files:
         files.append(File.generated(config, snippet.path, content=snippet.whole))
         files.append(source_page(config, snippet.path, snippet.text))
-    for path in sorted({proof.path for found in press.proofs.values() for proof in found}):
-        files.append(source_page(config, path, (root / path).read_text("utf-8")))
-    for part in (library, quiz, deck):
-        for path, content in part.pages(press, config).items():
+    for path, text in course.tests.items():
+        files.append(source_page(config, path, text))
+    for part in PARTS:
+        for path, content in part.pages(course, site_of(config)).items():
             files.append(File.generated(config, path, content=content))
-    if (root / handout.FILE).exists():
-        files.append(File.generated(config, handout.TARGET, abs_src_path=str(root / handout.FILE)))
     return files
 
 
 def on_env(env: Environment, config: MkDocsConfig, files: Files) -> Environment:
-    """Tell the templates which slide each page is presented from."""
-    env.globals["first_slides"] = deck.first_slides(Path(config.config_file_path).parent)
+    """Give the templates what the parts have for them."""
+    for part in PARTS:
+        env.globals.update(part.globals(course_of(config)))
     return env
 
 
@@ -59,7 +77,7 @@ def on_serve(server: Any, config: MkDocsConfig, builder: Callable[[], None]) -> 
     root = Path(config.config_file_path).parent
 
     def rebuild() -> None:
-        faults = check(root)
+        faults = check(Course(root), PARTS)
         if faults:
             print(*faults, sep="\n", file=sys.stderr, flush=True)
         else:

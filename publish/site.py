@@ -11,6 +11,8 @@ from pathlib import Path
 
 from publish.pages import gate
 from publish.pages.check import check, report
+from publish.parts.table import PARTS
+from publish.sources.course import Course
 
 os.environ.setdefault("NO_MKDOCS_2_WARNING", "1")  # we stay below MkDocs 2 on purpose: see the README
 
@@ -24,7 +26,7 @@ ROOT = Path.cwd()
 
 def build(target: Path) -> None:
     """Build into `target`, whole or not at all: the last good site stays until the new one has passed the gate."""
-    report(check(ROOT, strict=True))
+    report(check(Course(ROOT), PARTS, strict=True))
     draft = target.with_name(target.name + ".new")
     config = mkdocs.config.load_config(str(ROOT / "mkdocs.yml"), strict=True, site_dir=str(draft))
     try:
@@ -41,7 +43,7 @@ def build(target: Path) -> None:
 
 def serve(port: int) -> None:
     """Serve on loopback with live reload, on `port` or the next free one."""
-    report(check(ROOT))
+    report(check(Course(ROOT), PARTS))
     wanted, port = port, next_free(port)
     if port != wanted:
         print(f"Port {wanted} is in use; serving on {port} instead.")

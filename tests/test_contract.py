@@ -12,8 +12,9 @@ import pytest
 
 from harness import record, runner, toolchain
 from harness.toolchain import PROGRAMS
-from publish.parts import keys as registry
+from publish.parts import keys
 from publish.sources import ledger, snippets
+from publish.sources.course import Course
 from publish.sources.snippets import Snippet
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -22,7 +23,7 @@ LENGTH = 130  # lines of a file; C# takes some for its braces
 WIDTH = 84  # columns of a shown section
 JITTER = 1.25  # two TTLs drawn from ±10 % of one value differ by less than 1.1 / 0.9 = 1.23
 
-BY_PATH = {snippet.path: snippet for snippet in LIBRARY.snippets}
+BY_PATH = {snippet.path: snippet for snippet in LIBRARY.files}
 PROGRAMS_BY_PATH = {path: snippet for path, snippet in BY_PATH.items() if not snippet.language.transcript}
 
 
@@ -77,7 +78,7 @@ def test_languages_leave_the_same_keys(example: str) -> None:
             assert (low == high == -1) or (low > 0 and high / low < JITTER), f"{key}: TTL {low} s and {high} s"
 
 
-REGISTRY, _ = registry.read(ROOT)
+REGISTRY, _ = keys.read(Course(ROOT))
 EXEMPT = {  # each shows what goes wrong with keys of another type, and deletes them again
     "modeling/keys/wrong_type", "modeling/examples/sessions_naive",
 }  # fmt: skip
@@ -93,11 +94,11 @@ def unregistered(run: runner.Ran) -> list[str]:
         if DEMO.fullmatch(key):
             continue
         if len(rows) != 1:
-            wrong.append(f"{key}: {registry.FILE} has {len(rows)} rows for it")
+            wrong.append(f"{key}: {keys.FILE} has {len(rows)} rows for it")
         elif kind != rows[0].type:
-            wrong.append(f"{key} is a {kind}, and {registry.FILE}:{rows[0].line} says {rows[0].type}")
+            wrong.append(f"{key} is a {kind}, and {keys.FILE}:{rows[0].line} says {rows[0].type}")
         elif key in run.keys and not rows[0].allows(run.keys[key].ttl, AGE):
-            wrong.append(f"{key} has a TTL of {run.keys[key].ttl} s, and {registry.FILE}:{rows[0].line} has another")
+            wrong.append(f"{key} has a TTL of {run.keys[key].ttl} s, and {keys.FILE}:{rows[0].line} has another")
     return wrong
 
 

@@ -8,10 +8,9 @@ from urllib.parse import unquote, urlsplit
 
 from bs4 import BeautifulSoup, Tag
 
-from publish.pages.check import is_allowed
-from publish.pages.expand import Press
-from publish.sources import ledger
-from publish.sources.snippets import MARK, Fault
+from publish.sources.course import Course
+from publish.sources.files import Fault
+from publish.sources.snippets import MARK
 
 LEFTOVER = re.compile(rf"{re.escape(MARK)}|^ *::: \S+ \S+|\]\(proof:|\]\(/source/|^ *===!? \"|```|~~~", re.MULTILINE)
 LOADS = {"src", "srcset", "poster", "data"}  # attributes that make a browser fetch
@@ -20,14 +19,14 @@ STYLE_LOADS = re.compile(r"(?:url\(|@import)\s*['\"]?(?:https?:)?//")
 
 def check(root: Path, site: Path) -> list[Fault]:
     """Return all faults of the site built into `site` from the sources below `root`."""
-    press = Press(root)
-    known = known_code(press)
+    course = Course(root)
+    known = known_code(course)
     pages = {file.relative_to(site).as_posix(): soup(file) for file in sorted(site.rglob("*.html"))}
     files = {file.relative_to(site).as_posix() for file in site.rglob("*")}
     anchors = {path: {str(tag["id"]) for tag in page.find_all(id=True)} for path, page in pages.items()}
     faults: list[Fault] = []
     for path, page in pages.items():
-        faults += [Fault(path, line, text) for line, text in code(root, page, path, known)]
+        faults += [Fault(path, line, text) for line, text in code(course, page, path, known)]
         faults += [Fault(path, line, text) for line, text in requests(page)]
         faults += [Fault(path, line, text) for line, text in links(page, path, files, anchors)]
         faults += [Fault(path, line, text) for line, text in figures(page)]
@@ -42,25 +41,24 @@ def soup(file: Path) -> BeautifulSoup:
     return BeautifulSoup(file.read_text("utf-8"), "html.parser")
 
 
-def known_code(press: Press) -> set[str]:
+def known_code(course: Course) -> set[str]:
     """Return every text that a code block may hold: verified sections, whole files, outputs, tests."""
-    known = {output.strip("\n") for output in press.library.outputs.values()}
-    for snippet in press.library.snippets:
-        if ledger.problem(press.root, press.library, press.ledger, snippet):
+    known = {output.strip("\n") for output in course.snippets.outputs.values()}
+    for snippet in course.snippets.files:
+        if course.problems[snippet.path]:
             continue
         known |= {section.code for section in snippet.sections.values()}
         known.add(snippet.text.strip("\n"))
-    tests = {proof.path for found in press.proofs.values() for proof in found}
-    return known | {(press.root / path).read_text("utf-8").strip("\n") for path in tests}
+    return known | {text.strip("\n") for text in course.tests.values()}
 
 
-def code(root: Path, page: Tag, path: str, known: set[str]) -> Iterator[tuple[int, str]]:
+def code(course: Course, page: Tag, path: str, known: set[str]) -> Iterator[tuple[int, str]]:
     """Find blocks that no test has run, empty ones, includes that were never expanded."""
     for block in page.find_all("pre"):
         text = block.get_text().strip("\n")
         if not text.strip():
             yield line(block), "an empty code block"
-        elif text not in known and not is_allowed(root, f"docs/{path.removesuffix('.html')}.md", text):
+        elif text not in known and (f"docs/{path.removesuffix('.html')}.md", text.strip()) not in course.allowed:
             yield line(block), f"a code block that is in no snippet, output or allow-list: {text.splitlines()[0][:60]}"
     for tag in page.find_all(["textarea", "xmp", "samp", "listing", "code"]):
         if tag.name != "code" or ("\n" in tag.get_text() and not tag.find_parent("pre")):

@@ -3,19 +3,18 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
-import yaml
 from yaml.nodes import Node
 
-from publish.parts.lesson import PLAN
-from publish.sources import snippets
+from publish.pages.protocol import Text
+from publish.parts import lesson
+from publish.sources.course import Course, once
+from publish.sources.files import Fault, digest
 from publish.sources.headings import page_problem
 from publish.sources.nodes import Reader, line_of
-from publish.sources.snippets import Fault, Library, digest
+from publish.sources.snippets import Snippets
 
 BANK = "docs/_course/quiz.yml"
-NAME = "quiz"  # what an include line says in place of an example: `::: quiz ID`
 COMMON = ("id", "page", "objective", "type", "ask")
 TYPES = {  # the fields that a type needs beside the common ones
     "single": ("options",),
@@ -94,37 +93,40 @@ class Bank(Reader):
         return question if len(self.faults) == before else None
 
 
-def read(root: Path) -> tuple[list[Question], list[Fault]]:
+@once
+def read(course: Course) -> tuple[list[Question], list[Fault]]:
     """Read the bank. A question that cannot be read is left out and reported."""
-    reader = Bank(BANK)
-    bank = reader.compose(root)
-    questions = [reader.question(node) for node in reader.items(bank, "the bank")]
+    reader = Bank(course.yaml(BANK))
+    questions = [reader.question(node) for node in reader.items(reader.root, "the bank")]
     return [question for question in questions if question], reader.faults
 
 
-def faults(root: Path) -> Iterator[Fault]:
-    """Find what is wrong in the bank."""
-    questions, found = read(root)
-    yield from found
-    library, goals = snippets.read(root), objectives(root)
+@once
+def by_id(course: Course) -> dict[str, Question]:
+    """Return the questions by their ids."""
+    return {question.id: question for question in read(course)[0]}
+
+
+def faults(course: Course) -> Iterator[Fault]:
+    """Find what is wrong with questions that could be read."""
     seen: dict[str, int] = {}
-    for question in questions:
+    for question in read(course)[0]:
         if question.id in seen:
             other = seen[question.id]
             yield Fault(BANK, question.lines["id"], f"the id {question.id} is that of line {other} too; rename one")
         seen.setdefault(question.id, question.lines["id"])
-        for line, text in problems(root, library, goals, question):
+        for line, text in problems(course, question):
             yield Fault(BANK, line, text)
 
 
-def problems(root: Path, library: Library, goals: list[str], question: Question) -> Iterator[tuple[int, str]]:
+def problems(course: Course, question: Question) -> Iterator[tuple[int, str]]:
     """Say what is wrong with a question that could be read, with its line."""
-    lines = question.lines
+    lines, goals = question.lines, lesson.load(course)[0].objectives
     if not question.id.replace("-", "").isalnum() or not question.id.isascii():
         yield lines["id"], f"the id {question.id} goes into an address; use letters, digits and dashes"
     if not question.objective.isdecimal() or not 1 <= int(question.objective) <= len(goals):
-        yield lines["objective"], f"there is no objective {question.objective}; {PLAN} has {len(goals)}"
-    if problem := page_problem(root, question.page):
+        yield lines["objective"], f"there is no objective {question.objective}; {lesson.PLAN} has {len(goals)}"
+    if problem := page_problem(course, question.page):
         yield lines["page"], problem
     for text, line in [(question.ask, lines["ask"]), *((option.text, option.line) for option in question.options)]:
         if "](proof:" in text:
@@ -145,14 +147,14 @@ def problems(root: Path, library: Library, goals: list[str], question: Question)
     if len(set(texts)) < len(texts):
         yield lines[""], "two of its answers read the same; change one"
     if question.type == "trace":
-        yield from trace_problems(library, question)
+        yield from trace_problems(course.snippets, question)
 
 
-def trace_problems(library: Library, question: Question) -> Iterator[tuple[int, str]]:
+def trace_problems(snippets: Snippets, question: Question) -> Iterator[tuple[int, str]]:
     """Say where a traced question and the stored output of its program differ."""
     program, lines = question.program, question.lines
-    printed = library.outputs.get(program, "").splitlines()
-    if program not in library.examples:
+    printed = snippets.outputs.get(program, "").splitlines()
+    if program not in snippets.examples:
         yield lines["program"], f"snippets/{program}.* does not exist; it is named without its suffix"
     elif not printed:
         yield lines["program"], f"snippets/{program}.out does not exist; run `make output`"
@@ -165,19 +167,13 @@ def trace_problems(library: Library, question: Question) -> Iterator[tuple[int, 
                 yield option.line, f"the right option is not what snippets/{program}.out:{question.line} says: {line}"
 
 
-def objectives(root: Path) -> list[str]:
-    """Return the objectives of the lesson."""
-    file = root / PLAN
-    return yaml.safe_load(file.read_text("utf-8"))["objectives"] if file.exists() else []
-
-
-def texts(root: Path) -> Iterator[tuple[int, str]]:
-    """Yield the Markdown of the bank with its lines, for the check that all Markdown of the course undergoes."""
-    for question in read(root)[0]:
-        yield question.lines["ask"], question.ask
-        yield from ((option.line, option.why) for option in question.options)
+def texts(course: Course) -> Iterator[Text]:
+    """Yield the Markdown of the bank, for the check that all Markdown of the course undergoes."""
+    for question in read(course)[0]:
+        yield Text(BANK, question.lines["ask"], question.ask)
+        yield from (Text(BANK, option.line, option.why) for option in question.options)
         if question.type != "trace":  # there the options are output, shown as it is
-            yield from ((option.line, option.text) for option in question.options)
-        yield from ((question.lines[""], text) for text in (*question.steps, question.why))
+            yield from (Text(BANK, option.line, option.text) for option in question.options)
+        yield from (Text(BANK, question.lines[""], text) for text in (*question.steps, question.why))
         if question.show:
-            yield question.lines["show"], f"::: {question.program} {question.show}"
+            yield Text(BANK, question.lines["show"], f"::: {question.program} {question.show}")

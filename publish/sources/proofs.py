@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from publish.sources.languages import LANGUAGES
-from publish.sources.ledger import CONTRACT, PASSED, RUN, RUNS, Ledger, hashes
-from publish.sources.snippets import Library
+from publish.sources.ledger import CONTRACT, PASSED, RUN, RUNS, Ledger
+from publish.sources.snippets import Snippets
 
 NOT_RUN = "not run since it changed"
 
@@ -26,20 +26,19 @@ class Proof(NamedTuple):
     date: str
 
 
-def collect(root: Path, library: Library, ledger: Ledger) -> dict[str, list[Proof]]:
+def collect(root: Path, snippets: Snippets, ledger: Ledger) -> dict[str, list[Proof]]:
     """Return the tests of all examples by name, in the order of the languages."""
     proofs: dict[str, list[Proof]] = {}
     runs: list[tuple[str, str]] = []  # of every program: the outcome, and its day
-    for snippet in library.snippets:
-        row = ledger.get(snippet.path, {})
-        outcomes = row.get("outcomes", {}) if row.get("hashes") == hashes(root, library, snippet) else {}
-        runs.append((outcomes.get(RUN, NOT_RUN), row.get("date", "")))
+    for snippet in snippets.files:
+        row, date = ledger.current(snippet), ledger.rows[snippet.path].date if snippet.path in ledger.rows else ""
+        runs.append((row.failures.get(RUN, PASSED) if row else NOT_RUN, date))
         path = snippet.language.test_path(snippet.example)
         if not (root / path).exists():
             continue
         for name, line in names((root / path).read_text("utf-8"), Path(path).suffix).items():
-            outcome = outcomes.get(name, NOT_RUN)
-            proof = Proof(name, snippet.example, snippet.language.label, path, line, outcome, row.get("date", ""))
+            outcome = row.failures.get(name, PASSED) if row else NOT_RUN
+            proof = Proof(name, snippet.example, snippet.language.label, path, line, outcome, date)
             proofs.setdefault(name, []).append(proof)
     if (root / CONTRACT).exists():
         outcome, date = every_run(runs)

@@ -1,27 +1,16 @@
 """Read the files below snippets/: their sections, their text without markers, and every fault in them."""
 
-import hashlib
 import re
 import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from publish.sources.files import Fault, read_text
 from publish.sources.languages import LANGUAGES, OUTPUT, Language
 
 MARK = "--8<--"
 RESERVED = "output"  # as a section's name it asks for what the program prints
-
-
-class Fault(NamedTuple):
-    """Something wrong in a source file: `path` relative to the repository, `line` from 1, and what to do about it."""
-
-    path: str
-    line: int
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.path}:{self.line}: {self.text}"
 
 
 class Section(NamedTuple):
@@ -53,20 +42,6 @@ class Snippet:
         lines = (line for line in self.text.splitlines() if MARK not in line)
         text = re.sub(r"\n{3,}(?= )", "\n\n", "\n".join(lines))  # within a class: one
         return re.sub(r"\n{3,}", "\n\n\n" if self.language.extension == ".py" else "\n\n", text) + "\n"
-
-
-def digest(text: str) -> str:
-    """Return the first 16 hex digits of the SHA-256 of `text`."""
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def read_text(root: Path, path: str) -> tuple[str, list[Fault]]:
-    """Return the text of a source file; a fault where it is not UTF-8."""
-    try:
-        return (root / path).read_text("utf-8"), []
-    except UnicodeDecodeError as error:
-        number = (root / path).read_bytes()[: error.start].count(b"\n") + 1
-        return "", [Fault(path, number, "is not UTF-8; save it as UTF-8")]
 
 
 def unfit(path: str, text: str) -> list[Fault]:
@@ -127,7 +102,7 @@ def parse(path: str, text: str) -> tuple[Snippet, list[Fault]]:
 
 
 @dataclass
-class Library:
+class Snippets:
     """Everything below snippets/: programs by example and extension, stored outputs by example, and all faults."""
 
     examples: dict[str, dict[str, Snippet]] = field(default_factory=dict)
@@ -135,14 +110,14 @@ class Library:
     faults: list[Fault] = field(default_factory=list)
 
     @property
-    def snippets(self) -> list[Snippet]:
+    def files(self) -> list[Snippet]:
         """All programs, in the order of their paths."""
         return [snippet for languages in self.examples.values() for snippet in languages.values()]
 
 
-def read(root: Path) -> Library:
+def read(root: Path) -> Snippets:
     """Read every file below `root`/snippets."""
-    library = Library()
+    library = Snippets()
     home = (root / "snippets").resolve()
     for file in sorted(home.rglob("*")):
         path = file.relative_to(home.parent).as_posix()

@@ -57,10 +57,9 @@ def course(tmp_path: Path) -> tuple[Path, Path]:
     root, site = tmp_path / "root", tmp_path / "site"
     (root / "snippets/shop").mkdir(parents=True)
     (root / "snippets/shop/get.py").write_text(CODE.format("#"), "utf-8")
-    library = snippets.read(root)
-    hashes = ledger.hashes(root, library, library.snippets[0])
-    row = {"date": "2026-01-01", "hashes": hashes, "versions": {}, "outcomes": {ledger.RUN: "passed"}}
-    ledger.save(root, {"snippets/shop/get.py": row})
+    (snippet,) = snippets.read(root).files
+    row = ledger.Row(snippet.path, ledger.Ledger(root).digest(snippet), "2026-01-01", {})
+    ledger.save(root, {snippet.path: row})
     (root / "docs/_course").mkdir(parents=True)
     site.mkdir()
     (site / "a.html").write_text(SOUND, "utf-8")

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from publish.parts import deck, lesson
+from publish.parts import deck, lesson, lesson_strip
+from publish.sources.course import Course
 from tests.publish.conftest import Write
 
 PLAN, TITLE, CODE = lesson.PLAN, f"{lesson.SLIDES}/opening/1-title.md", f"{lesson.SLIDES}/patterns/1-read.md"
@@ -101,7 +102,7 @@ def root(write: Write) -> Path:
 
 
 def faults(root: Path) -> list[str]:
-    return [str(fault) for part in (lesson, deck) for fault in part.faults(root)]
+    return [str(fault) for part in (lesson_strip.PART, deck.PART) for fault in part.check(Course(root))]
 
 
 def test_sound_lesson_has_no_faults(root: Path) -> None:
@@ -110,7 +111,7 @@ def test_sound_lesson_has_no_faults(root: Path) -> None:
 
 def test_course_without_a_lesson_has_no_faults(tmp_path: Path) -> None:
     assert faults(tmp_path) == []
-    assert deck.first_slides(tmp_path) == {}
+    assert deck.first_slides(Course(tmp_path)) == {}
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -123,7 +124,7 @@ def test_fault_is_found_with_its_line(root: Path, name: str) -> None:
 
 
 def test_slides_are_due_from_the_beginning_of_their_section(root: Path) -> None:
-    plan, _ = lesson.load(root)
+    plan, _ = lesson.load(Course(root))
     assert plan.due() == {"title": 0, "read": 120}
     assert lesson.clock(plan.due()["read"]) == "02:00"
-    assert deck.first_slides(root) == {"index.md": "title", "patterns/get.md": "read"}
+    assert deck.first_slides(Course(root)) == {"index.md": "title", "patterns/get.md": "read"}

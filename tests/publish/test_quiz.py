@@ -6,15 +6,11 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup, Tag
 
-from publish.pages import render
-from publish.pages.check import check
-from publish.pages.expand import Press
-from publish.parts import questions as bank
-from publish.parts import quiz
-from tests.publish.conftest import Write
+from publish.parts import questions, quiz
+from publish.sources.course import Course
+from tests.publish.conftest import ROOT, Write, check, html, our_site
 from tests.test_contract import BY_PATH, ran
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 CODE = "{0} --8<-- [start:read]\na = 1\n{0} --8<-- [end:read]\n"
 BANK = """\
 - id: colon
@@ -68,7 +64,7 @@ BANK = """\
   why: Counting.
 """
 SOUND = {
-    bank.BANK: BANK,
+    questions.BANK: BANK,
     "docs/_course/lesson.yml": "minutes: 0\nsections: []\nobjectives: [Name <keys>., Count.]\n",
     "docs/page.md": "# A page\n\n## Key names\n\n## Other {#own}\n\n::: shop/get read\n\n::: quiz colon\n",
     "snippets/shop/get.py": '"""Get."""\n' + CODE.format("#"),
@@ -123,7 +119,7 @@ BAD: dict[str, tuple[str, str, str]] = {
     "empty bank": (BANK, "# none yet\n", "1: is empty"),
     "broken YAML": ("options:", "options: [", "7: is not valid YAML"),
     "character that YAML forbids": ("Counting.", "\x07", "1: is not valid YAML"),
-    "list as a key": ("  type: single", "  [type]: single", "1: a question lacks type"),
+    "list as a key": ("  type: single", "  [type]: single", "4: is not valid YAML: found unhashable key"),
     "unknown alias": ("type: single", "type: *kind", "4: is not valid YAML"),
 }  # fmt: skip
 
@@ -139,39 +135,39 @@ def test_sound_bank_has_no_faults(course: Path) -> None:
 
 
 def test_no_bank_is_no_fault(course: Path) -> None:
-    (course / bank.BANK).unlink()
-    assert list(bank.faults(course)) == []
-    assert quiz.pages(Press(course), render.config(ROOT)) == {}
+    (course / questions.BANK).unlink()
+    assert quiz.PART.check(Course(course)) == []
+    assert quiz.pages(Course(course), our_site()) == {}
 
 
 @pytest.mark.parametrize("name", BAD)
 def test_bad_bank_is_refused_with_file_and_line(course: Path, name: str) -> None:
     old, new, expected = BAD[name]
     assert old in BANK
-    (course / bank.BANK).write_text(BANK.replace(old, new, 1), "utf-8")
-    faults = [str(fault) for fault in bank.faults(course)] or [str(fault) for fault in check(course)]
-    assert any(fault.startswith(f"{bank.BANK}:{expected}") for fault in faults), faults
+    (course / questions.BANK).write_text(BANK.replace(old, new, 1), "utf-8")
+    faults = [*map(str, quiz.PART.check(Course(course)))] or check(course)
+    assert any(fault.startswith(f"{questions.BANK}:{expected}") for fault in faults), faults
 
 
 @pytest.mark.parametrize(
     "shape", ["5", "- 5", "- []", "- {}", "- id:", "- - a", "- options: 3", "- {id: {a: b}}", "- ? [a]\n  : b"]
 )
 def test_yaml_of_any_shape_is_refused_in_words(course: Path, shape: str) -> None:
-    (course / bank.BANK).write_text(shape, "utf-8")
-    faults = list(bank.faults(course))
+    (course / questions.BANK).write_text(shape, "utf-8")
+    faults = quiz.PART.check(Course(course))
     assert faults
-    assert all(fault.path == bank.BANK and fault.line == 1 for fault in faults)
+    assert all(fault.path == questions.BANK and fault.line == 1 for fault in faults)
 
 
 def test_bank_that_is_not_utf8_is_refused(course: Path) -> None:
-    (course / bank.BANK).write_bytes(b"- id: caf\xe9\n")
-    assert next(str(fault) for fault in bank.faults(course)).startswith(f"{bank.BANK}:1: is not valid YAML")
+    (course / questions.BANK).write_bytes(b"- id: caf\xe9\n")
+    assert check(course) == [f"{questions.BANK}:1: is not UTF-8; save it as UTF-8"]
 
 
 def test_page_that_asks_for_an_unknown_question_is_refused(course: Path) -> None:
     page = course / "docs/page.md"
     page.write_text(page.read_text("utf-8") + "\n::: quiz column\n", "utf-8")
-    assert [str(fault) for fault in check(course)] == [f"docs/page.md:11: {bank.BANK} has no question column"]
+    assert check(course) == [f"docs/page.md:11: {questions.BANK} has no question column"]
 
 
 # Rendering
@@ -179,8 +175,7 @@ def test_page_that_asks_for_an_unknown_question_is_refused(course: Path) -> None
 
 def shown(course: Path, id: str) -> Tag:
     """Return a question as a page shows it."""
-    press = Press(course)
-    page = BeautifulSoup(render.html(render.config(ROOT), press, f"::: quiz {id}\n", "../"), "html.parser")
+    page = BeautifulSoup(html(course, f"::: quiz {id}\n"), "html.parser")
     box = page.select_one("div.quiz")
     assert box
     return box
@@ -188,7 +183,7 @@ def shown(course: Path, id: str) -> Tag:
 
 @pytest.mark.parametrize(("id", "kind"), [("colon", "radio"), ("both", "checkbox"), ("prints", "radio")])
 def test_options_are_native_inputs_in_a_fieldset_and_the_key_is_folded(course: Path, id: str, kind: str) -> None:
-    box, asked = shown(course, id), Press(course).questions[id]
+    box, asked = shown(course, id), questions.by_id(Course(course))[id]
     assert box.select_one("fieldset > legend")
     inputs = box.select("fieldset li > label > input")
     assert [(one["type"], one["name"]) for one in inputs] == [(kind, id)] * len(asked.options)
@@ -231,9 +226,9 @@ def test_steps_are_shown_in_a_stable_order_that_is_not_the_right_one(course: Pat
 
 
 def test_no_id_makes_the_right_order(course: Path) -> None:
-    asked = Press(course).questions["race"]
+    asked = questions.by_id(Course(course))["race"]
     for number in range(100):
-        other = bank.Question(**{**vars(asked), "id": f"race-{number}"})
+        other = questions.Question(**{**vars(asked), "id": f"race-{number}"})
         assert sorted(quiz.shuffled(other)) == [0, 1, 2]
         assert quiz.shuffled(other) != [0, 1, 2]
 
@@ -263,21 +258,20 @@ def test_hash_changes_with_what_is_asked_and_not_with_what_explains(
 ) -> None:
     before = shown(course, "colon")["data-hash"]
     assert old in BANK
-    (course / bank.BANK).write_text(BANK.replace(old, new, 1), "utf-8")
+    (course / questions.BANK).write_text(BANK.replace(old, new, 1), "utf-8")
     assert (shown(course, "colon")["data-hash"] != before) is changes
 
 
 def test_quiz_page_asks_everything_once_and_in_order(course: Path) -> None:
-    press = Press(course)
-    page = str(quiz.pages(press, render.config(ROOT))[quiz.PAGE])
-    assert re.findall(r'data-question="([\w-]+)"', page) == list(press.questions)
+    page = str(quiz.pages(Course(course), our_site())[quiz.PAGE])
+    assert re.findall(r'data-question="([\w-]+)"', page) == list(questions.by_id(Course(course)))
     assert re.findall(r"Question (\d)", page) == ["1", "2", "3", "4"]
     assert "Question" not in shown(course, "colon").get_text()
 
 
 # The course's own bank
 
-BANKED = Press(ROOT).questions
+BANKED = questions.by_id(Course(ROOT))
 TRACED = [
     (question.id, snippet.path)
     for question in BANKED.values()
@@ -294,5 +288,5 @@ def test_traced_program_prints_the_right_option(id: str, path: str) -> None:
 
 
 def test_the_bank_has_every_type() -> None:
-    assert {question.type for question in BANKED.values()} == set(bank.TYPES)
+    assert {question.type for question in BANKED.values()} == set(questions.TYPES)
     assert len({id for id, _ in TRACED}) >= 2

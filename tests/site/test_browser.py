@@ -12,22 +12,21 @@ from playwright.sync_api import Page, expect
 
 from harness.browser.actions import WIDTHS, copied, tab_to, violations
 from harness.browser.server import Served
-from publish.pages.expand import Press
-from publish.parts import questions as bank
 from publish.sources import blocks
+from publish.sources.course import Course
 from publish.sources.includes import Include, included
 from publish.sources.languages import PROGRAMMING
 from publish.sources.snippets import RESERVED
 from tests.site.conftest import Open
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PRESS = Press(ROOT)
-SNIPPETS = {snippet.path: snippet for snippet in PRESS.library.snippets}
+SOURCES = Course(ROOT)
+SNIPPETS = {snippet.path: snippet for snippet in SOURCES.snippets.files}
 LABELS = [language.label for language in PROGRAMMING]
 
 
 def includes(text: str) -> list[Include]:
-    return [include for include in included(text) if include.example != bank.NAME]
+    return [include for include in included(text) if include.example in SOURCES.snippets.examples]
 
 
 COURSE = {  # the pages that people wrote, by their address
@@ -55,13 +54,13 @@ def pages(site: Path) -> list[str]:
 def offered(path: str) -> list[str]:
     """Return the languages of the programs that a page shows."""
     found = [include for include in includes(COURSE[path]) if include.section != RESERVED]
-    labels = {one.language.label for include in found for one in PRESS.library.examples[include.example].values()}
+    labels = {one.language.label for include in found for one in SOURCES.snippets.examples[include.example].values()}
     return [label for label in LABELS if label in labels]
 
 
 def first_with(label: str, path: str) -> Include:
     """Return the first include of a page that has a tab of this name."""
-    programs = PRESS.library.examples
+    programs = SOURCES.snippets.examples
     found = [include for include in includes(COURSE[path]) if include.section != RESERVED]
     return next(one for one in found if any(label == of.language.label for of in programs[one.example].values()))
 
@@ -132,9 +131,9 @@ def code(text: str, label: str) -> Iterator[str]:
             yield textwrap.dedent("\n".join(block.text.split("\n")[1:-1]))
         for include in [] if block.fenced else includes(block.text):
             if include.section == RESERVED:
-                yield PRESS.library.outputs[include.example].rstrip("\n")
+                yield SOURCES.snippets.outputs[include.example].rstrip("\n")
                 continue
-            first, *others = PRESS.library.examples[include.example].values()
+            first, *others = SOURCES.snippets.examples[include.example].values()
             shown = next((snippet for snippet in others if snippet.language.label == label), first)
             yield shown.sections[include.section].code
 
@@ -332,7 +331,7 @@ def test_search_finds_prose_and_no_code(site: Path) -> None:
     }
     assert [line for line in sorted(lines) if len(line) > 20 and line in text] == []
     assert "".join(LABELS) not in text
-    for proof in [proof for found in PRESS.proofs.values() for proof in found]:
+    for proof in [proof for found in SOURCES.proofs.values() for proof in found]:
         assert proof.name not in text
         assert f"{Path(proof.path).name}:{proof.line}" not in text
 
@@ -354,7 +353,7 @@ def test_everything_works_by_keyboard_with_visible_focus(page: Open, http: str) 
     press("ArrowRight")
     expect_tabs(tab, LABELS[1])
 
-    expected = [snippet.whole for snippet in PRESS.library.snippets if snippet.language.label == LABELS[1]]
+    expected = [snippet.whole for snippet in SOURCES.snippets.files if snippet.language.label == LABELS[1]]
     tab.evaluate("navigator.clipboard.writeText('')")
     tab_to(tab, ".md-code__button")
     press("Enter")
@@ -412,7 +411,7 @@ CARDS = f"marks => marks.map({CARD})"
 
 @pytest.mark.parametrize("javascript", [True, False])
 def test_proof_mark_opens_to_the_tests_that_prove_the_claim(page: Open, javascript: bool) -> None:
-    proofs = Press(ROOT).proofs  # with the ledger that the site was built from
+    proofs = Course(ROOT).proofs  # with the ledger that the site was built from
     for path in PROVED if javascript else USED:
         tab = page(path, java_script_enabled=javascript)
         unfold(tab)

@@ -16,17 +16,19 @@ from playwright.sync_api import Page, expect
 
 from harness.browser.actions import violations
 from harness.browser.server import Served
-from publish.pages import gate, render
+from publish.pages import gate
 from publish.pages.gate import resolve
 from publish.parts import lesson
 from publish.parts.deck import deck as deck_html
 from publish.parts.lesson import Slide, clock
-from publish.parts.slide_code import Stage, lines_of
+from publish.parts.slide_code import lines_of
+from publish.sources.course import Course
 from publish.sources.languages import PROGRAMMING
+from tests.publish.conftest import our_site
 from tests.site.conftest import Open
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PLAN, _ = lesson.load(ROOT)
+PLAN, _ = lesson.load(Course(ROOT))
 SLIDES = PLAN.slides
 LABELS = [language.label for language in PROGRAMMING]
 DECK = "present/index.html"
@@ -67,7 +69,7 @@ GUESSED = next(slide for slide in SLIDES if guessed(slide) and "](proof:" in sli
 def test_ids_are_unique_even_where_slides_show_the_same() -> None:
     again = [replace(slide, id=f"{slide.id}-again") for slide in SLIDES]
     twice = replace(PLAN, slides=sorted([*SLIDES, *again], key=lambda slide: slide.path))
-    html = BeautifulSoup(deck_html(twice, Stage(ROOT), render.config(ROOT)), "html.parser")
+    html = BeautifulSoup(deck_html(twice, Course(ROOT), our_site()), "html.parser")
     ids = Counter(str(tag["id"]) for tag in html.find_all(id=True))
     assert [name for name, count in ids.items() if count > 1] == []
     assert {slide.id for slide in twice.slides} <= set(ids)

@@ -11,15 +11,17 @@ from pathlib import Path
 import pytest
 
 from harness import toolchain
-from publish.pages.expand import RENDER, Press, absent
-from publish.parts import benchmarks as figures
-from publish.parts import handout
-from publish.sources.includes import INCLUDE, Include, parse
+from publish.pages.expand import absent
+from publish.parts import benchmarks, handout
+from publish.sources import includes
+from publish.sources.course import Course
+from publish.sources.includes import Include
 from tests.site.conftest import Open
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGES = 12  # of A4, at most
-SOURCE = figures.fill(ROOT, (ROOT / "docs/handout/index.md").read_text("utf-8"))
+COURSE = Course(ROOT)
+SOURCE = benchmarks.fill(COURSE, COURSE.pages["docs/handout/index.md"])
 
 
 @pytest.fixture(scope="module")
@@ -81,9 +83,9 @@ def plain(markdown: str) -> str:
 
 def included() -> list[Include]:
     """Return what the page includes from the snippets."""
-    lines = [parse(match[0]) for match in INCLUDE.finditer(SOURCE) if match["example"] not in RENDER]
-    assert len(lines) >= 2 and None not in lines
-    return [line for line in lines if line]
+    lines = [line for line in includes.included(SOURCE) if line.example in COURSE.snippets.examples]
+    assert len(lines) >= 2
+    return lines
 
 
 def squeezed(words: str) -> str:
@@ -115,7 +117,7 @@ def test_pdf_has_the_words_and_the_code_of_one_language_and_nothing_to_click(pdf
     for line in [*page.splitlines(), *spelled.splitlines()]:
         if line.startswith(("#", "- ")):
             assert squeezed(plain(line.lstrip("#- "))) in words, line
-    examples = Press(ROOT).library.examples
+    examples = COURSE.snippets.examples
     for include in included():
         first = next(iter(examples[include.example]))
         for extension, snippet in examples[include.example].items():
@@ -141,7 +143,7 @@ def test_paper_of_the_handout_shows_the_language_that_was_chosen(page: Open) -> 
     tab = page(handout.PAGE)
     tab.locator(".tabbed-labels").first.get_by_text("C#", exact=True).click()
     tab.emulate_media(media="print")
-    examples = Press(ROOT).library.examples
+    examples = COURSE.snippets.examples
     shown = [examples[one.example].get(".cs") or next(iter(examples[one.example].values())) for one in included()]
     assert tab.locator("article .filename:visible").all_inner_texts() == [snippet.path for snippet in shown]
     assert any(snippet.language.label == "C#" for snippet in shown)

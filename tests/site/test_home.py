@@ -7,10 +7,11 @@ import pytest
 from playwright.sync_api import expect
 
 from publish.parts import lesson
+from publish.sources.course import Course
 from tests.site.conftest import Open
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PLAN, _ = lesson.load(ROOT)
+PLAN, _ = lesson.load(Course(ROOT))
 DOORS = {
     "Learn": [
         "patterns/cache-aside",
@@ -74,10 +75,10 @@ def test_strip_is_in_proportion_and_says_its_minutes(page: Open, scheme: str) ->
         tab.emulate_media(media=media)
         said = [" ".join(row.split()) for row in rows.all_inner_texts()]
         for words, section in zip(said, PLAN.sections, strict=True):
-            assert section["title"] in words
-            assert f"{section['minutes']} minutes" in words
+            assert section.title in words
+            assert f"{section.minutes} minutes" in words
         bars = rows.evaluate_all(BARS)
-        a_minute = [bar[0] / section["minutes"] for bar, section in zip(bars, PLAN.sections, strict=True)]
+        a_minute = [bar[0] / section.minutes for bar, section in zip(bars, PLAN.sections, strict=True)]
         assert max(a_minute) / min(a_minute) < 1.01
         assert all(bar[1] != "rgba(0, 0, 0, 0)" for bar in bars)
         starts = [bar[2] + bar[3] for bar in bars]
@@ -92,7 +93,7 @@ def test_words_of_the_strip_stay_whole_and_apart(page: Open) -> None:
     for width in (320, 1000, 1219, 1220, 1280):
         tab.set_viewport_size({"width": width, "height": 900})
         lines = dict(tab.locator(".strip-title").evaluate_all(LINES))
-        words = [section["title"] for section in PLAN.sections if section["title"].isalpha()]
+        words = [section.title for section in PLAN.sections if section.title.isalpha()]
         assert {word: lines[word] for word in words} == dict.fromkeys(words, 1), width
         boxes = tab.locator("ol.strip span").evaluate_all(WORDS)
         assert len(boxes) == 2 * len(PLAN.sections)

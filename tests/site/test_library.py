@@ -10,13 +10,13 @@ from playwright.sync_api import Page, expect
 from harness.browser.actions import copied, sideways, tab_to, violations
 from harness.browser.screens import SCREENS
 from harness.browser.server import Served
-from publish.pages.expand import Press
-from publish.parts import library_page as library
+from publish.parts import library_page
+from publish.sources.course import Course
 from tests.site.conftest import Open
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PATH = "snippets/index.html"
-PROGRAMS = Press(ROOT).library.snippets
+PROGRAMS = Course(ROOT).snippets.files
 TOPIC = "patterns/cache-aside"
 ALL = f"All {len(PROGRAMS)} files"
 
@@ -32,7 +32,7 @@ def wanted(language: str = "", topic: str = "") -> set[str]:
     return {
         snippet.path
         for snippet in PROGRAMS
-        if language in ("", snippet.language.lexer) and topic in ("", library.topic(snippet))
+        if language in ("", snippet.language.lexer) and topic in ("", library_page.topic(snippet))
     }
 
 
@@ -105,8 +105,13 @@ LINKS = """() => [...document.querySelectorAll(".program")].map(one => {
   const link = one.querySelector("a[download]");
   return [one.querySelector(".copy-file").dataset.file, link.innerText, link.href];
 })"""
-SENT = """async () => Object.fromEntries(await Promise.all([...document.querySelectorAll(".program")].map(async one =>
-  [one.querySelector(".copy-file").dataset.file, await (await fetch(one.querySelector("a[download]").href)).text()])))"""
+SENT = """async () => {
+  const texts = [...document.querySelectorAll(".program")].map(async one => {
+    const answer = await fetch(one.querySelector("a[download]").href);
+    return [one.querySelector(".copy-file").dataset.file, await answer.text()];
+  });
+  return Object.fromEntries(await Promise.all(texts));
+}"""
 
 
 def test_each_file_is_copied_and_downloaded_as_the_contract_tests_ran_it(page: Open, home: str) -> None:
@@ -161,22 +166,22 @@ CARDS = """() => Object.fromEntries([...document.querySelectorAll(".program")].m
 
 def test_card_prints_the_lines_that_run_the_file_and_leads_to_its_proofs(page: Open, http: str) -> None:
     tab = page(PATH)
-    press = Press(ROOT)
+    course = Course(ROOT)
     cards = tab.evaluate(CARDS)
     assert {*cards} == {snippet.path for snippet in PROGRAMS}
-    proved = {proof.example for found in press.proofs.values() for proof in found}
+    proved = {proof.example for found in course.proofs.values() for proof in found}
     places = {}
     for snippet in PROGRAMS:
         card = cards[snippet.path]
         assert card["run"] == snippet.language.commands(snippet.file, snippet.text)
-        assert library.purpose(snippet) in card["text"]
+        assert library_page.purpose(snippet) in card["text"]
         assert card["badge"].startswith("Ran ")
         assert card["folds"] == int(snippet.example in proved)  # a transcript may have none but its own replay
         for words, url in card["proofs"]:
             name = words.replace(" ", "_")
-            assert any(proof.example == snippet.example for proof in press.proofs[name])
+            assert any(proof.example == snippet.example for proof in course.proofs[name])
             places[url] = name
-    assert len(places) == sum(bool(proof.example) for found in press.proofs.values() for proof in found)
+    assert len(places) == sum(bool(proof.example) for found in course.proofs.values() for proof in found)
     looked = set[str]()
     for url, name in places.items():
         line = int(url.rpartition("-")[2])

@@ -8,10 +8,11 @@ from playwright.sync_api import Page, expect
 from harness.browser.actions import sideways, tab_to, violations
 from harness.browser.screens import SCREENS
 from publish.parts import matrix
+from publish.sources.course import Course
 from tests.site.conftest import Open
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-MATRIX, _ = matrix.read(ROOT)
+MATRIX, _ = matrix.read(Course(ROOT))
 NAMES = [row.name for row in MATRIX.rows]
 SORTED = [column for column in MATRIX.columns if column.up]
 PAGE = "reference/patterns.html"

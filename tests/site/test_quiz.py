@@ -16,14 +16,13 @@ from playwright.sync_api import Locator, Page, expect
 
 from harness.browser.actions import sideways, tab_to, violations
 from harness.browser.screens import SCREENS
-from publish.pages.expand import Press
-from publish.parts import questions as bank
-from publish.parts import quiz
+from publish.parts import lesson, questions, quiz
+from publish.sources.course import Course
 from tests.site.conftest import Open
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-BANK = Press(ROOT).questions
-GOALS = bank.objectives(ROOT)
+BANK = questions.by_id(Course(ROOT))
+GOALS = lesson.load(Course(ROOT))[0].objectives
 PAGE = "quiz/index.html"
 TOPIC = "patterns/cache-aside.html"  # asks one of the questions
 ASKED = "lost-delete"  # this one
@@ -553,7 +552,7 @@ def test_axe_finds_nothing_and_nothing_is_too_wide_in_any_state(page: Open, widt
     """The questions of each type are in all states at once, then all answered. Nothing answered is as the page opens,
     and so it is looked at with every other page."""
     tab = page(PAGE, width=width, color_scheme=scheme)
-    for type in bank.TYPES:
+    for type in questions.TYPES:
         asked, chosen, *others = [id for id, question in BANK.items() if question.type == type]
         if BANK[asked].options:
             choose(tab, chosen, miss(chosen))
