@@ -170,7 +170,7 @@ def share(nodeid: str) -> str:
         return "the C# build"
     if "test_contract.py" in file or "test_traced_program" in nodeid:
         return "the runs of the programs"
-    return file if file.endswith(".test.mjs") else nodeid
+    return file if file.endswith((".test.mjs", "site/test_handout.py")) else nodeid
 
 
 def collect_file(path: Path, parent: pytest.Collector) -> ForeignFile | None:
