@@ -23,9 +23,10 @@ from publish.sources.languages import LANGUAGES
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Give the Markdown extension a fresh look at the disk for this build."""
-    course = Course(Path(config.config_file_path).parent)
-    config.mdx_configs[EXTENSION] = {"expander": Expander(course, PARTS)}
+    """Give the Markdown extension a fresh look at the disk for this build, unless it has one."""
+    if EXTENSION not in config.mdx_configs:
+        course = Course(Path(config.config_file_path).parent)
+        config.mdx_configs[EXTENSION] = {"expander": Expander(course, PARTS)}
     return config
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from publish.pages import gate
 from publish.pages.check import check, report
+from publish.pages.expand import Expander
+from publish.pages.protocol import EXTENSION
 from publish.parts.table import PARTS
 from publish.sources.course import Course
 
@@ -26,9 +28,11 @@ ROOT = Path.cwd()
 
 def build(target: Path) -> None:
     """Build into `target`, whole or not at all: the last good site stays until the new one has passed the gate."""
-    report(check(Course(ROOT), PARTS, strict=True))
+    course = Course(ROOT)
+    report(check(course, PARTS, strict=True))
     draft = target.with_name(target.name + ".new")
     config = mkdocs.config.load_config(str(ROOT / "mkdocs.yml"), strict=True, site_dir=str(draft))
+    config.mdx_configs[EXTENSION] = {"expander": Expander(course, PARTS)}
     try:
         config.plugins.on_startup(command="build", dirty=False)
         mkdocs.commands.build.build(config)

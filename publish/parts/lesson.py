@@ -5,13 +5,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import yaml
 from yaml.nodes import MappingNode, Node
 
-from publish.sources import nodes
 from publish.sources.course import Course, once
 from publish.sources.files import Fault
-from publish.sources.nodes import line_of
+from publish.sources.nodes import document, line_of
 
 PLAN = "docs/_course/lesson.yml"
 SLIDES = "docs/_course/slides"
@@ -134,12 +132,10 @@ def read_slide(path: str, section: str, text: str) -> Slide | Fault:
     match = FRONT.fullmatch(text)
     if match is None:
         return Fault(path, 1, "a slide begins with front matter between two lines of ---")
-    try:
-        root, data = nodes.load(match[1])
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        return Fault(path, mark.line + 2 if mark else 1, f"its front matter is not valid YAML: {error.problem}")
-    lines = key_lines(root)
+    front = document(path, f"\n{match[1]}")  # below the line of ---
+    for fault in front.faults:
+        return fault._replace(text=f"its front matter {fault.text}")
+    data, lines = front.data, key_lines(front.root)
     if not isinstance(data, dict):
         return Fault(path, 2, "its front matter is a list of `key: value`")
     for name, value in data.items():
@@ -162,7 +158,7 @@ def key_lines(node: Node | None, prefix: str = "") -> dict[str, int]:
     """Return the line, in the slide's file, of each key of its front matter; a key of a key is called `outer.inner`."""
     lines = {}
     for key, value in node.value if isinstance(node, MappingNode) else ():
-        lines[prefix + key.value] = line_of(key) + 1  # the first line is ---
+        lines[prefix + key.value] = line_of(key)
         lines |= key_lines(value, f"{prefix}{key.value}.")
     return lines
 

@@ -23,19 +23,14 @@ class Document:
     empty: bool = False
 
 
-def load(text: str) -> tuple[Node | None, Any]:
-    """Return a YAML text as nodes, and as plain data. Raises YAMLError."""
-    try:
-        root = yaml.compose(text, FAST)
-    except yaml.YAMLError:
-        root = yaml.compose(text, yaml.SafeLoader)  # ten times as slow, and says better what is wrong
-    return root, SafeConstructor().construct_document(root) if root else None
-
-
 def document(path: str, text: str) -> Document:
-    """Read a YAML file."""
+    """Read the text of a YAML file."""
     try:
-        root, data = load(text)
+        try:
+            root = yaml.compose(text, FAST)
+        except yaml.YAMLError:
+            root = yaml.compose(text, yaml.SafeLoader)  # ten times as slow, and says better what is wrong
+        data = SafeConstructor().construct_document(root) if root else None
     except (yaml.YAMLError, ValueError) as error:  # the latter of a day that no month has
         mark = getattr(error, "problem_mark", None)
         said = getattr(error, "problem", None) or str(error).splitlines()[0]

@@ -7,8 +7,8 @@ from pathlib import Path
 import mkdocs.config
 import pytest
 
+import publish.pages.check
 from publish import hook
-from publish.pages import check as press
 from publish.pages.expand import Expander
 from publish.pages.protocol import Site
 from publish.parts.table import PARTS
@@ -23,7 +23,7 @@ Prove = Callable[..., None]
 
 def check(root: Path, strict: bool = False) -> list[str]:
     """Return the faults of the course at `root`."""
-    return [str(fault) for fault in press.check(Course(root), PARTS, strict)]
+    return [str(fault) for fault in publish.pages.check.check(Course(root), PARTS, strict)]
 
 
 def expand(root: Path, markdown: str) -> str:
