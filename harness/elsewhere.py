@@ -60,7 +60,7 @@ class Elsewhere:
         if difference is None or report.skipped:
             return
         if report.failed and difference.says in report.longreprtext:
-            report.outcome, report.wasxfail = "skipped", difference.reason  # type: ignore[attr-defined]
+            report.outcome, report.wasxfail = "skipped", difference.reason
         elif report.failed:
             report.sections.append((FILE, f"declares that it fails with {difference.says!r}, and not like this"))
         elif report.when == "call" and name not in RUNS[1:]:  # of a run, the first test decides

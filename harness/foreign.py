@@ -179,7 +179,9 @@ def share(nodeid: str) -> str:
     if "test_contract.py" in file or "test_traced_program" in nodeid:
         return "the runs of the programs"
     found = runner(file)
-    return found.shared or file if found else nodeid
+    if found:
+        return found.shared or file
+    return file if file.endswith("site/test_handout.py") else nodeid  # it prints once for all of its tests
 
 
 def collect_file(path: Path, parent: pytest.Collector) -> ForeignFile | None:

@@ -117,7 +117,14 @@ class Cluster:
     """Primaries that share the slots evenly, each with so many replicas. Any node's URL leads to all of it."""
 
     def __init__(self, primaries: int = 2, replicas: int = 0) -> None:
-        options = ("--cluster-enabled", "yes", "--cluster-announce-ip", "127.0.0.1", "--repl-diskless-sync-delay", "0")
+        options: tuple[str, ...] = (
+            "--cluster-enabled",
+            "yes",
+            "--cluster-announce-ip",
+            "127.0.0.1",
+            "--repl-diskless-sync-delay",
+            "0",
+        )
         options += ("--repl-ping-replica-period", "1")  # a replica counts from its first byte on
         self.shards = [Server(*options) for _ in range(primaries)]  # the primaries
         self.replicas = [Server(*options) for _ in range(primaries * replicas)]

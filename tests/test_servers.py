@@ -86,10 +86,8 @@ class TestOutcomes:
         monkeypatch.delenv("CI", raising=False)
         self.root, self.recorder = course, Recorder(course)
         snippet = snippets.read(course).files[0]
-        digest, versions = (
-            ledger.Ledger(course).digest(snippet),
-            {"Redis": "8.2.3", **snippet.language.clients(snippet.text)},
-        )
+        versions = {"Redis": "8.2.3", **snippet.language.clients(snippet.text)}
+        digest = ledger.Ledger(course).digest(snippet)
         row = ledger.Row(snippet.path, digest, "2026-01-01", versions)
         ledger.save(course, {row.path: row})
 

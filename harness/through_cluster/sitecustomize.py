@@ -24,7 +24,7 @@ def replace(plain: Any, cluster: Any, url: str) -> None:
     def from_url(kind: Any, address: str, **options: Any) -> Any:
         return cluster.from_url(url, **options) if address == url else before(kind, address, **options)
 
-    plain.from_url = classmethod(from_url)
+    plain.from_url = classmethod(from_url)  # type: ignore[arg-type]
 
 
 if given := os.environ.get("REDIS_CLUSTER_OF_TESTS"):
