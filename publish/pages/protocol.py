@@ -11,7 +11,6 @@ from publish.sources.course import Course
 from publish.sources.files import Fault, Text
 from publish.sources.nodes import Read
 
-EXTENSION = "publish.pages.expand"
 LINK = re.compile(r'(href|src)="/([^":#]*)')
 
 
@@ -35,8 +34,8 @@ class Site:
 
     def html(self, expander: Expands, markdown: str, up: str) -> str:
         """Return a text as the site renders it. `up` leads from its page to the root: "../" for one a folder down."""
-        options = {**self.options, EXTENSION: {"expander": expander}}
-        text = Markdown(extensions=self.extensions, extension_configs=options).convert(markdown)
+        renderer = Markdown(extensions=self.extensions, extension_configs=self.options)
+        text = renderer.convert(expander.expand(markdown))
         return LINK.sub(lambda link: f'{link[1]}="{up}{re.sub(r"[.]md$", ".html", link[2])}', text)
 
 

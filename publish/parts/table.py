@@ -3,6 +3,7 @@
 from publish.parts import (
     benchmarks,
     deck,
+    exercises,
     handout,
     keys,
     lesson_strip,
@@ -21,5 +22,6 @@ PARTS = (
     tree_page.PART,
     keys.PART,
     benchmarks.PART,
+    exercises.PART,
     handout.PART,
 )

@@ -4,11 +4,10 @@ import functools
 from collections.abc import Callable
 from pathlib import Path
 
-import mkdocs.config
 import pytest
 
 import publish.pages.check
-from publish import hook
+from publish import generator
 from publish.pages.expand import Expander
 from publish.pages.protocol import Site
 from publish.parts.table import PARTS
@@ -34,7 +33,7 @@ def expand(root: Path, markdown: str) -> str:
 @functools.cache
 def our_site() -> Site:
     """Return what the parts may know of our site."""
-    return hook.site_of(mkdocs.config.load_config(str(ROOT / "mkdocs.yml")))
+    return generator.site(ROOT, PARTS)
 
 
 def html(root: Path, markdown: str) -> str:

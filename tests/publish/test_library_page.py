@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from publish.hook import in_order
+from publish.generator import in_order
 from publish.pages.protocol import Site
 from publish.parts import library_page
 from publish.sources import ledger
@@ -118,5 +118,5 @@ def test_a_program_that_does_not_say_what_it_is_for_is_refused(course: Path, pat
 
 def test_every_program_of_the_course_says_what_it_is_for() -> None:
     found = Course(ROOT).snippets.files
-    assert {snippet.language.extension for snippet in found} >= {language.extension for language in PROGRAMMING}
+    assert {snippet.language.suffix for snippet in found} >= {language.suffix for language in PROGRAMMING}
     assert all(len(library_page.purpose(snippet)) > 20 for snippet in found)
