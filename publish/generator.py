@@ -194,13 +194,13 @@ def in_order(nav: Any) -> dict[str, int]:
 
 
 class Server(LiveReloadServer):
-    """Serves a site on loopback, builds and reloads it when a file changes, and shows in the browser what is wrong.
+    """Serves the folder `root` on loopback; when a file changes, has it built anew, and the browser load it again.
 
-    `rebuild` sets `root` to the folder of the last good site, and `faults` to what keeps a newer one from being built.
+    While `faults`, which `rebuild` sets, keep it from being built, each page shows them.
     """
 
-    def __init__(self, port: int, rebuild: Callable[[], None], ready: Callable[[], None]) -> None:
-        super().__init__(rebuild, "127.0.0.1", port, root="", polling_interval=0.2)
+    def __init__(self, port: int, root: Path, rebuild: Callable[[], None], ready: Callable[[], None]) -> None:
+        super().__init__(rebuild, "127.0.0.1", port, str(root), polling_interval=0.2)
         self.faults: list[Fault] = []
         self.ready = ready
 
