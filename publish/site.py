@@ -20,7 +20,7 @@ from publish.sources.course import Course
 from publish.sources.files import Fault
 
 ROOT = Path.cwd()
-WATCHED = ("docs", "snippets", "tests", "harness", "practice", "benchmarks", "publish/theme")
+WATCHED: tuple[str, ...] = ("docs", "snippets", "tests", "harness", "practice", "benchmarks", "publish/theme")
 WATCHED += ("mkdocs.yml", "package-lock.json", ledger.FILE)
 
 

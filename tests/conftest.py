@@ -1,8 +1,10 @@
 """What every test can ask for beside the session's Redis: a server of its own to kill, a cluster, TLS, its example."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -55,3 +57,10 @@ def example(request: pytest.FixtureRequest) -> ModuleType:
     """The snippet that lies where this test lies: tests/P/test_NAME.py proves snippets/P/NAME.py."""
     test = Path(request.path).relative_to(ROOT / "tests")
     return load(SNIPPETS / test.with_name(test.name.removeprefix("test_")))
+
+
+@pytest.fixture
+def run() -> Iterator[Callable[[Coroutine[Any, Any, Any]], Any]]:
+    """Runs a coroutine to its end; all of a test's run on one event loop."""
+    with asyncio.Runner() as runner:
+        yield runner.run

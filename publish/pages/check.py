@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from publish.pages import diagrams
 from publish.pages.check_page import Checker
 from publish.pages.protocol import Part
+from publish.sources import languages
 from publish.sources.course import ALLOWED, Course
 from publish.sources.files import Fault
-from publish.sources.languages import LANGUAGES
 
 
 def check(course: Course, parts: tuple[Part, ...], strict: bool = False) -> list[Fault]:
@@ -47,7 +47,7 @@ def behind(course: Course, parts: tuple[Part, ...]) -> Iterator[Fault]:
 def documents(course: Course) -> Iterator[Fault]:
     """Find files below docs/ that hold code past the snippets, and data that cannot be read."""
     for path in course.paths:
-        if path.endswith((*LANGUAGES, ".markdown", ".mkd", ".mkdn", ".mdown")):
+        if languages.suffix(path) or path.endswith((".markdown", ".mkd", ".mkdn", ".mdown")):
             yield Fault(path, 1, "code belongs below snippets/, and a page's name ends in .md")
     for document in course.data.values():
         yield from document.faults

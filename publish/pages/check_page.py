@@ -10,7 +10,7 @@ from publish.sources import blocks, ledger
 from publish.sources.course import ALLOWED, Course
 from publish.sources.files import Fault
 from publish.sources.includes import parse
-from publish.sources.languages import PROGRAMMING
+from publish.sources.languages import LANGUAGES
 from publish.sources.proofs import NOT_RUN
 from publish.sources.snippets import MARK, RESERVED
 
@@ -101,14 +101,14 @@ class Checker:
                 known = ", ".join(snippet.sections)
                 yield Fault(path, number, f"{snippet.path} has no section {section}; it has {known}")
         alone = any(snippet.language.transcript for snippet in programs.values())
-        absent = [language for language in PROGRAMMING if not alone and language.extension not in programs]
+        absent = [one for key, one in LANGUAGES.items() if not alone and not one.transcript and key not in programs]
         for label in include.reasons.keys() - {language.label for language in absent}:
             yield Fault(
                 path, number, f"gives a reason for the lack of {label}, which is there or is no language of ours"
             )
         for language in absent:
-            if language.label not in include.reasons:
-                missing = f"snippets/{example}{language.extension} does not exist"
+            if not language.optional and language.label not in include.reasons:
+                missing = f"snippets/{example}{language.suffix} does not exist"
                 yield Fault(path, number, f"{missing}; write it, or add `(no {language.label}: the reason)`")
 
 

@@ -47,9 +47,13 @@ class Expander:
         parts = [part.text if part.fenced else prose(part.text) for part in blocks.split(markdown)]
         return diagrams.inline("\n".join(parts), self.course.root / "docs")
 
+    def programs(self, example: str) -> list[Snippet]:
+        """Return the programs of an example, in the order of their tabs."""
+        return list(self.course.snippets.examples[example].values())
+
     def tabs(self, include: Include) -> str:
         """Return a tab for each language that there is: its code, what ran it, how to keep it. Then why others lack."""
-        found = self.course.snippets.examples[include.example].values()
+        found = self.programs(include.example)
         tabs = [(snippet.language.label, self.block(snippet, snippet.sections[include.section])) for snippet in found]
         if any(snippet.language.transcript for snippet in found):
             return tabs[0][1]
@@ -78,10 +82,7 @@ class Expander:
     def output(self, include: Include) -> str:
         """Return what the program printed, the same in every language."""
         text = self.course.snippets.outputs[include.example].rstrip("\n")
-        badges = {
-            snippet.language.label: badge(self.course, snippet)
-            for snippet in self.course.snippets.examples[include.example].values()
-        }
+        badges = {one.language.label: badge(self.course, one) for one in self.programs(include.example)}
         note = "; ".join(f"{label}: {mark}" for label, mark in badges.items())
         return f"{fenced('text', 'What it printed', text)}\n\n{note}\n{PROVENANCE}"
 
@@ -96,7 +97,7 @@ class Expander:
         rows = "".join(
             f'<span class="proof-row"><span class="proof-language">{proof.language}</span> '
             f"[{proof.path.rpartition('/')[2]}:{proof.line}](/source/{proof.path}.md#{anchor(proof.line)}) "
-            f'<span class="proof-outcome">{proof.outcome} {proof.date}</span></span>'
+            f'<span class="proof-outcome">{proof.said}</span></span>'
             for proof in found
         )
         word = "passed" if passed else "not proved"
@@ -114,8 +115,10 @@ def badge(course: Course, snippet: Snippet) -> str:
     if problem := course.problems[snippet.path]:
         return f'<span class="badge stale" title="This file {problem}">Not run here</span>'
     row = course.ledger.rows[snippet.path]
-    versions = ", ".join(f"{name} {version}" for name, version in row.versions.items())
-    return f'<span class="badge passed">Ran {row.date}</span> on {versions}'
+    (server, version), *clients = row.versions.items()
+    others = [f"{name} in part" if name in row.differs else name for name in row.servers]
+    versions = [f"{server} {'.'.join(version.split('.')[:2])}", *others, *(" ".join(client) for client in clients)]
+    return f'<span class="badge passed">Ran {row.date}</span> on {", ".join(versions)}'
 
 
 def absent(include: Include) -> str:

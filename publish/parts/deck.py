@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader
 from publish.pages.protocol import Part, Site
 from publish.parts import lesson
 from publish.parts.lesson import Lesson, Slide
-from publish.parts.slide_code import SlideExpander, lines_of, without_ids
+from publish.parts.slide_code import SlideExpander, lines_of, presented, without_ids
 from publish.sources.course import Course
 from publish.sources.files import Fault
 from publish.sources.headings import title
@@ -35,7 +35,7 @@ def step_faults(snippets: Snippets, slide: Slide) -> Iterator[Fault]:
     first = next((include for include in included(slide.body) if include.section != RESERVED), None)
     shown = {
         snippet.language.label: len(snippet.sections[first.section].code.splitlines())
-        for snippet in (snippets.examples.get(first.example, {}).values() if first else ())
+        for snippet in (presented(snippets, first.example) if first else ())
         if first and first.section in snippet.sections
     }
     if not shown:

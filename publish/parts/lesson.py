@@ -9,7 +9,7 @@ from yaml.nodes import MappingNode, Node
 
 from publish.sources.course import Course, once
 from publish.sources.files import Fault
-from publish.sources.nodes import document, line_of
+from publish.sources.nodes import Reader, document, line_of
 
 PLAN = "docs/_course/lesson.yml"
 SLIDES = "docs/_course/slides"
@@ -71,7 +71,7 @@ class Section:
     title: str
     minutes: int
     complete: bool
-    activity: str = ""
+    activity: str
 
 
 @dataclass
@@ -107,24 +107,31 @@ def clock(seconds: int) -> str:
 @once
 def load(course: Course) -> tuple[Lesson, list[Fault]]:
     """Read the plan and all slides. A slide that cannot be read is left out and reported."""
-    plan = course.yaml(PLAN).data or {"minutes": 0, "objectives": [], "sections": []}
-    lines = section_lines(course.yaml(PLAN).root)
-    sections = [Section(line, **section) for line, section in zip(lines, plan["sections"], strict=True)]
+    reader = Reader(course.yaml(PLAN))
+    found = reader.fields(reader.root, "the plan", ("minutes", "objectives", "sections"))
+    minutes = reader.number(found.get("minutes"), "minutes")
+    objectives = [reader.text(one, "an objective") for one in reader.items(found.get("objectives"), "objectives")]
+    sections = [read_section(reader, one) for one in reader.items(found.get("sections"), "sections")]
+    for number, section in enumerate(sections):
+        if section.id in [other.id for other in sections[:number]]:
+            reader.faults.append(Fault(PLAN, section.line, f"the id {section.id} is taken; rename one"))
     slides: list[Slide] = []
-    faults: list[Fault] = []
+    faults = reader.faults
     for section in sections:
         for path, text in course.pages.items():
             if path.rpartition("/")[0] == f"{SLIDES}/{section.id}":
                 slide = read_slide(path, section.id, text)
                 slides += [slide] if isinstance(slide, Slide) else []
                 faults += [slide] if isinstance(slide, Fault) else []
-    return Lesson(plan["minutes"], plan["objectives"], sections, slides), faults
+    return Lesson(minutes, objectives, sections, slides), faults
 
 
-def section_lines(plan: Node | None) -> list[int]:
-    """Return the line of each section."""
-    fields = {key.value: value for key, value in plan.value} if isinstance(plan, MappingNode) else {}
-    return [line_of(section) for section in fields["sections"].value] if fields else []
+def read_section(reader: Reader, node: Node) -> Section:
+    """Read a section of the plan."""
+    found = reader.fields(node, "a section", ("id", "title", "minutes", "activity", "complete"))
+    id, title, activity = (reader.text(found.get(name), name) for name in ("id", "title", "activity"))
+    minutes = reader.number(found.get("minutes"), "minutes")
+    return Section(line_of(node), id, title, minutes, reader.flag(found.get("complete"), "complete"), activity)
 
 
 def read_slide(path: str, section: str, text: str) -> Slide | Fault:
@@ -165,7 +172,9 @@ def key_lines(node: Node | None, prefix: str = "") -> dict[str, int]:
 
 def faults(course: Course) -> Iterator[Fault]:
     """Find what does not add up."""
-    lesson, _ = load(course)
+    lesson, found = load(course)
+    if any(fault.path == PLAN for fault in found):
+        return  # a plan that cannot be read whole adds up to nothing
     total = sum(section.minutes for section in lesson.sections)
     if total != lesson.minutes:
         text = f"the sections take {total} minutes, the lesson has {lesson.minutes}"

@@ -86,7 +86,7 @@ def page(course: Course, site: Site) -> str:
     titles = {name: title(course, f"{name}.md") if name in written else name for name in topics}
     transcripts = sum(snippet.language.transcript for snippet in course.snippets.files)
     used = {snippet.language for snippet in course.snippets.files}
-    needs = ", ".join(language.needs for language in LANGUAGES.values() if language in used)
+    needs = ", ".join(dict.fromkeys(language.needs for language in LANGUAGES.values() if language in used))
     head = HEAD.format(programs=len(course.snippets.files) - transcripts, transcripts=transcripts, needs=needs)
     parts = [head, controls(course, titles)]
     for name, programs in topics.items():
@@ -106,8 +106,8 @@ def slug(path: str) -> str:
 
 def controls(course: Course, titles: dict[str, str]) -> str:
     """Return the filter and the download of everything. Without JavaScript the style sheet hides the filter."""
-    used = {snippet.language.extension for snippet in course.snippets.files}
-    languages = {one.lexer: one.label for extension, one in LANGUAGES.items() if extension in used}
+    used = {snippet.language for snippet in course.snippets.files}
+    languages = {one.key: one.label for one in LANGUAGES.values() if one in used}
     return (
         '<form class="library-filter" aria-label="Filter the programs" data-search-exclude>\n'
         f"{select('Language', languages)}\n{select('Topic', titles)}\n<output></output>\n</form>\n"
@@ -126,7 +126,7 @@ def card(course: Course, snippet: Snippet) -> str:
     path = snippet.path.removeprefix("snippets/")
     run = "".join(f"<code>{escape(line)}</code>" for line in snippet.language.commands(snippet.file, snippet.text))
     return (
-        f'<li class="program" data-language="{snippet.language.lexer}" data-topic="{topic(snippet)}">\n'
+        f'<li class="program" data-language="{snippet.language.key}" data-topic="{topic(snippet)}">\n'
         f'<p class="program-language" data-search-exclude>{snippet.language.label}</p>\n'
         f'<h3 id="{slug(path)}"><a href="../source/{snippet.path}.html">{snippet.file}</a></h3>\n'
         f"<p>{escape(purpose(snippet))}</p>\n"

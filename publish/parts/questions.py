@@ -1,4 +1,4 @@
-"""The bank of questions: what stands in it, and every fault in it with its line."""
+"""The questions of the quiz: what stands in their files, one for each page, and every fault with its line."""
 
 import json
 from collections.abc import Iterator
@@ -14,15 +14,15 @@ from publish.sources.headings import page_problem
 from publish.sources.nodes import Reader, line_of
 from publish.sources.snippets import Snippets
 
-BANK = "docs/_course/quiz.yml"
-COMMON = ("id", "page", "objective", "type", "ask")
+FOLDER = "docs/_course/quiz"  # a question on docs/PATH.md stands in PATH.yml below it
+COMMON = ("id", "objective", "type", "ask")
 TYPES = {  # the fields that a type needs beside the common ones
     "single": ("options",),
     "multiple": ("options",),
     "trace": ("options", "program", "line"),
     "order": ("steps", "why"),
 }
-EXTRA = {"trace": ("show",)}  # the fields that it may have
+EXTRA = {"trace": ("show",)}  # the fields that it may have, beside the anchor of the heading to read again
 
 
 @dataclass(frozen=True)
@@ -37,14 +37,15 @@ class Option:
 
 @dataclass(frozen=True)
 class Question:
-    """One question of the bank. `page` says what to read again; `lines` says where each field stands."""
+    """One question. `anchor` says what to read again on its page; `lines` says where each field stands in its file."""
 
+    file: str
     id: str
-    page: str
     objective: str
     type: str
     ask: str
     lines: dict[str, int]
+    anchor: str = ""
     options: list[Option] = field(default_factory=list)
     steps: list[str] = field(default_factory=list)  # in the right order
     why: str = ""  # of the order
@@ -53,14 +54,24 @@ class Question:
     show: str = ""  # the section of it that the question shows
 
     @property
+    def page(self) -> str:
+        """What to read again: a page below docs/, and a heading on it."""
+        return page_of(self.file) + (f"#{self.anchor}" if self.anchor else "")
+
+    @property
     def hash(self) -> str:
         """What a stored answer is bound to: everything that is asked, and nothing that only explains."""
         options = [[option.text, option.right] for option in self.options]
         return digest(json.dumps([self.type, self.ask, options, self.steps, self.program, self.line, self.show]))
 
 
-class Bank(Reader):
-    """Takes the bank apart."""
+def page_of(file: str) -> str:
+    """Return the page, below docs/, that the questions of a file belong to."""
+    return file.removeprefix(f"{FOLDER}/").removesuffix(".yml") + ".md"
+
+
+class Questions(Reader):
+    """Takes a file of questions apart."""
 
     def option(self, node: Node, literal: bool) -> Option:
         """Read an option."""
@@ -75,16 +86,18 @@ class Bank(Reader):
         """Read a question; None where it has faults."""
         before = len(self.faults)
         every = {name for names in (*TYPES.values(), *EXTRA.values()) for name in names}
-        found = self.fields(node, "a question", COMMON, (*COMMON, *every))
+        found = self.fields(node, "a question", COMMON, (*COMMON, "anchor", *every))
         type = self.text(found.get("type"), "type")
         if type and type not in TYPES:
             self.wrong(found["type"], f"there is no type {type}; it is one of {', '.join(TYPES)}")
         if len(self.faults) > before:
             return None
-        found = self.fields(node, f"a question of type {type}", TYPES[type], COMMON + TYPES[type] + EXTRA.get(type, ()))
+        known = (*COMMON, "anchor", *TYPES[type], *EXTRA.get(type, ()))
+        found = self.fields(node, f"a question of type {type}", TYPES[type], known)
         lists = {name: self.items(found.pop(name), name) for name in ("options", "steps") if name in found}
         texts = {name: self.text(value, name) for name, value in found.items()}
         question = Question(
+            file=self.path,
             **texts,
             lines={"": line_of(node), **{name: line_of(value) for name, value in found.items()}},
             options=[self.option(one, literal=type == "trace") for one in lists.get("options", [])],
@@ -95,10 +108,19 @@ class Bank(Reader):
 
 @once
 def read(course: Course) -> tuple[list[Question], list[Fault]]:
-    """Read the bank. A question that cannot be read is left out and reported."""
-    reader = Bank(course.yaml(BANK))
-    questions = [reader.question(node) for node in reader.items(reader.root, "the bank")]
-    return [question for question in questions if question], reader.faults
+    """Read all questions, by the paths of their pages. One that cannot be read is left out and reported."""
+    questions: list[Question] = []
+    faults: list[Fault] = []
+    for path in [path for path in course.data if path.startswith(f"{FOLDER}/")]:
+        reader = Questions(course.yaml(path))
+        found = [reader.question(node) for node in reader.items(reader.root, "the file")]
+        questions += [question for question in found if question]
+        faults += reader.faults
+        if problem := page_problem(course, page_of(path)):
+            faults.append(Fault(path, 1, f"{problem}; questions have the path of their page"))
+    if (old := f"{FOLDER}.yml") in course.data:
+        faults.append(Fault(old, 1, f"is not read; a question stands in {FOLDER}/, at the path of its page"))
+    return questions, faults
 
 
 @once
@@ -109,14 +131,14 @@ def by_id(course: Course) -> dict[str, Question]:
 
 def faults(course: Course) -> Iterator[Fault]:
     """Find what is wrong with questions that could be read."""
-    seen: dict[str, int] = {}
+    seen: dict[str, str] = {}
     for question in read(course)[0]:
         if question.id in seen:
             other = seen[question.id]
-            yield Fault(BANK, question.lines["id"], f"the id {question.id} is that of line {other} too; rename one")
-        seen.setdefault(question.id, question.lines["id"])
+            yield Fault(question.file, question.lines["id"], f"the id {question.id} is that of {other} too; rename one")
+        seen.setdefault(question.id, f"{question.file}:{question.lines['id']}")
         for line, text in problems(course, question):
-            yield Fault(BANK, line, text)
+            yield Fault(question.file, line, text)
 
 
 def problems(course: Course, question: Question) -> Iterator[tuple[int, str]]:
@@ -126,8 +148,9 @@ def problems(course: Course, question: Question) -> Iterator[tuple[int, str]]:
         yield lines["id"], f"the id {question.id} goes into an address; use letters, digits and dashes"
     if not question.objective.isdecimal() or not 1 <= int(question.objective) <= len(goals):
         yield lines["objective"], f"there is no objective {question.objective}; {lesson.PLAN} has {len(goals)}"
-    if problem := page_problem(course, question.page):
-        yield lines["page"], problem
+    known = f"docs/{page_of(question.file)}" in course.pages
+    if known and question.anchor and (problem := page_problem(course, question.page)):
+        yield lines["anchor"], problem
     for text, line in [(question.ask, lines["ask"]), *((option.text, option.line) for option in question.options)]:
         if "](proof:" in text:
             yield line, "a claim with its proof stands in a why, which is shown when the question is answered"
@@ -168,12 +191,12 @@ def trace_problems(snippets: Snippets, question: Question) -> Iterator[tuple[int
 
 
 def texts(course: Course) -> Iterator[Text]:
-    """Yield the Markdown of the bank, for the check that all Markdown of the course undergoes."""
+    """Yield the Markdown of the questions, for the check that all Markdown of the course undergoes."""
     for question in read(course)[0]:
-        yield Text(BANK, question.lines["ask"], question.ask)
-        yield from (Text(BANK, option.line, option.why) for option in question.options)
+        yield Text(question.file, question.lines["ask"], question.ask)
+        yield from (Text(question.file, option.line, option.why) for option in question.options)
         if question.type != "trace":  # there the options are output, shown as it is
-            yield from (Text(BANK, option.line, option.text) for option in question.options)
-        yield from (Text(BANK, question.lines[""], text) for text in (*question.steps, question.why))
+            yield from (Text(question.file, option.line, option.text) for option in question.options)
+        yield from (Text(question.file, question.lines[""], text) for text in (*question.steps, question.why))
         if question.show:
-            yield Text(BANK, question.lines["show"], f"::: {question.program} {question.show}")
+            yield Text(question.file, question.lines["show"], f"::: {question.program} {question.show}")

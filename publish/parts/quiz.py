@@ -1,10 +1,10 @@
-"""The quiz: the page that asks all questions of the bank, and the check question of a topic page."""
+"""The quiz: the page that asks all questions, and the check question of a topic page."""
 
 import html
 
 from publish.pages.protocol import Part, Site
 from publish.parts import lesson, questions
-from publish.parts.questions import BANK, Option, Question
+from publish.parts.questions import FOLDER, Option, Question
 from publish.sources.course import Course
 from publish.sources.files import digest
 from publish.sources.headings import link
@@ -103,9 +103,16 @@ def solution(asked: Question) -> str:
     return f'<ol markdown="block">\n{rows}\n</ol>\n\n<p markdown="span">{asked.why}</p>'
 
 
-def pages(course: Course, _: Site) -> dict[str, str]:
+def in_order(course: Course, site: Site) -> list[str]:
+    """Return the ids of all questions in the order in which the quiz asks them: that of their pages."""
+    asked = questions.by_id(course).values()
+    last = len(site.order)
+    return [one.id for one in sorted(asked, key=lambda one: site.order.get(questions.page_of(one.file), last))]
+
+
+def pages(course: Course, site: Site) -> dict[str, str]:
     """Return the page that asks all questions."""
-    ids = questions.by_id(course)
+    ids = in_order(course, site)
     if not ids:
         return {}
     asked = "\n".join(question(course, id, number) for number, id in enumerate(ids, 1))
@@ -134,7 +141,7 @@ description: {many} questions on the course, each with the reasons for every ans
 PART = Part(
     "quiz",
     ids=questions.by_id,
-    unknown=f"{BANK} has no question {{section}}",
+    unknown=f"{FOLDER} has no question {{section}}",
     render=question,
     read=questions.read,
     faults=questions.faults,

@@ -9,7 +9,7 @@ from publish.parts.lesson import Slide
 from publish.sources.course import Course
 from publish.sources.includes import INCLUDE, Include, included
 from publish.sources.languages import PROGRAMMING
-from publish.sources.snippets import RESERVED, Section, Snippet
+from publish.sources.snippets import RESERVED, Section, Snippet, Snippets
 
 CODE_WIDTH, CODE_HEIGHT = 1100, 562  # px that a slide has for its blocks, beside title and margins
 BLOCK, PROSE, REASON = 50, 52, 32  # px that a block's margins and footer take, a line of prose, and of a reason
@@ -49,7 +49,7 @@ class SlideExpander(Expander):
     def tabs(self, include: Include) -> str:
         """Return a block for each language; the first stands in for those that are missing, with the reason below."""
         first = not any(self.steps)
-        blocks, found = [], self.course.snippets.examples[include.example].values()
+        blocks, found = [], self.programs(include.example)
         for snippet in found:
             section = snippet.sections[include.section]
             self.steps.append(self.slide.steps.get(snippet.language.label, []) if first else [])
@@ -67,6 +67,10 @@ class SlideExpander(Expander):
             f'<p class="language-name">{labels[0]}</p>\n\n{block}\n\n</div>'
             for labels, block in blocks
         )
+
+    def programs(self, example: str) -> list[Snippet]:
+        """Return the programs that a slide shows."""
+        return presented(self.course.snippets, example)
 
     def output(self, include: Include) -> str:
         """Return what the program printed; below code it comes with the next key, so that a room can guess first."""
@@ -105,9 +109,15 @@ class SlideExpander(Expander):
         """Return what an include shows in a language."""
         if include.section == RESERVED:
             return self.course.snippets.outputs[include.example]
-        first, *others = self.course.snippets.examples[include.example].values()
+        first, *others = self.programs(include.example)
         shown = next((snippet for snippet in others if snippet.language.label == label), first)
         return shown.sections[include.section].code
+
+
+def presented(snippets: Snippets, example: str) -> list[Snippet]:
+    """Return the programs of an example that a slide shows: an optional language only where there is no other."""
+    programs = list(snippets.examples.get(example, {}).values())
+    return [program for program in programs if not program.language.optional] or programs
 
 
 def in_lines(code: str, steps: list[str]) -> str:

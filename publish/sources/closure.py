@@ -8,14 +8,15 @@ into one assembly, so that a test rests on every helper there is. The press is l
 import ast
 import functools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from publish.sources.files import digest
+from publish.sources.languages import LANGUAGES, Language, suffix
 
-PROGRAM = re.compile(r"[\w./-]+\.(?:py|mjs|redis)")
+PROGRAM = re.compile(rf"[\w./-]+(?:{'|'.join(map(re.escape, LANGUAGES))})")
 QUOTED = re.compile(rf"""(["'`])({PROGRAM.pattern})\1""")
-HOMES_OF_HELPERS = ("harness", "tests")  # in C#
+HOMES_OF_HELPERS = ("harness", "tests")
 BUILT = {"bin", "obj"}
 PRESS = "publish"
 
@@ -25,9 +26,10 @@ Reads = tuple[list[str], list[str]]  # the paths at which imported modules could
 class Files:
     """The files of a repository as they are now, each read once."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, texts: Mapping[str, str] | None = None) -> None:
         self.root = root
-        self.texts: dict[str, str | None] = {}
+        self.texts: dict[str, str | None] = dict(texts or {})  # those that have been read already
+        self.helping: dict[Language, list[str]] = {}
 
     def text(self, path: str) -> str | None:
         """Return the text of a file; None where there is none."""
@@ -51,24 +53,28 @@ class Files:
 
     def needs(self, path: PurePosixPath, text: str, beside: str) -> Iterator[str]:
         """Return what a file may rest on; not all of these paths exist."""
-        if path.suffix == ".cs":
-            yield from self.helpers
-        elif path.suffix == ".py":
+        language = LANGUAGES.get(suffix(path.name))
+        uses = language.uses if language else ""
+        if language and uses == "all":
+            yield from self.helpers(language)
+        elif uses == "modules":
             modules, names = python(text, path.parent)
             yield from modules
             yield from (join(base, name) for name in names for base in (".", beside))
             if path.name == "conftest.py" or path.name.startswith("test_"):
                 yield from (f"{folder}/conftest.py" for folder in path.parents)
-        elif path.suffix == ".mjs":
+        elif uses == "names":
             names = [match[2] for match in QUOTED.finditer(text)]
             yield from (join(base, name) for name in names for base in (str(path.parent), beside))
 
-    @functools.cached_property
-    def helpers(self) -> list[str]:
-        """The sources in C# that are no tests, and the projects that compile them."""
-        found = [file for home in HOMES_OF_HELPERS for file in (self.root / home).rglob("*.cs*")]
-        paths = [file.relative_to(self.root) for file in found if not file.name.endswith("Tests.cs")]
-        return sorted(path.as_posix() for path in paths if not BUILT & set(path.parts))
+    def helpers(self, language: Language) -> list[str]:
+        """Return the sources in a language that are no tests, and the projects that compile them."""
+        if language in self.helping:
+            return self.helping[language]
+        found = [file for home in HOMES_OF_HELPERS for file in (self.root / home).rglob(f"*{language.suffix}*")]
+        paths = [file.relative_to(self.root) for file in found if not language.is_test(file.name)]
+        self.helping[language] = sorted(path.as_posix() for path in paths if not BUILT & set(path.parts))
+        return self.helping[language]
 
     def digest(self, paths: Iterable[str]) -> str:
         """Return one digest of files: of their paths, and of what they hold."""

@@ -7,6 +7,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from publish.sources import ledger, proofs, snippets
 from publish.sources.files import Fault, read_text
+from publish.sources.languages import OUTPUT
 from publish.sources.nodes import Document, document
 
 ALLOWED = "docs/_course/allowed-code.yml"
@@ -47,7 +48,9 @@ class Course:
     @cached_property
     def ledger(self) -> ledger.Ledger:
         """What was run."""
-        return ledger.Ledger(self.root)
+        texts = {one.path: one.text for one in self.snippets.files}
+        texts |= {f"snippets/{example}{OUTPUT}": text for example, text in self.snippets.outputs.items()}
+        return ledger.Ledger(self.root, texts)
 
     @cached_property
     def problems(self) -> dict[str, str]:

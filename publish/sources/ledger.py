@@ -5,6 +5,7 @@ apart conflict in that line, and neither may vouch for what never ran together.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,8 @@ class Row:
     date: str
     versions: dict[str, str]
     failures: dict[str, str] = field(default_factory=dict)
+    servers: dict[str, str] = field(default_factory=dict)  # on which it ran too, with their versions
+    differs: dict[str, list[str]] = field(default_factory=dict)  # what does not hold there, as it is declared
 
     def line(self) -> str:
         """Return the row as the file holds it, with a seal that shows whether another hand has written in it."""
@@ -40,16 +43,18 @@ class Row:
         return f'{text[:-1]}, "seal": "{digest(text)[:8]}"}}'
 
 
-FIELDS: dict[str, type] = {"path": str, "digest": str, "date": str, "versions": dict, "failures": dict, "seal": str}
-OPTIONAL = {"failures"}
+TEXT, TEXTS, LISTS = "text", "table of texts", "table of lists of texts"
+FIELDS = {"path": TEXT, "digest": TEXT, "date": TEXT, "versions": TEXTS, "failures": TEXTS, "servers": TEXTS}
+FIELDS |= {"differs": LISTS, "seal": TEXT}
+OPTIONAL = {"failures", "servers", "differs"}
 
 
 class Ledger:
     """The rows of the course at `root`, and what its files now are. Make a new one for each build."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, texts: Mapping[str, str] | None = None) -> None:
         self.rows, self.faults = read(root)
-        self.files = closure.Files(root)
+        self.files = closure.Files(root, texts)
         self.digests: dict[str, str] = {}
 
     def digest(self, snippet: Snippet) -> str:
@@ -116,11 +121,22 @@ def parse(line: str) -> Row | str:
     if missing := [key for key in FIELDS if key not in fields and key not in OPTIONAL]:
         return f"the row of {name} lacks {missing[0]}"
     for key, value in fields.items():
-        texts = value.values() if isinstance(value, dict) else ()
-        if not isinstance(value, FIELDS[key]) or not all(isinstance(text, str) for text in texts):
-            return f"the row of {name} has as {key} what is no {'table of texts' if FIELDS[key] is dict else 'text'}"
+        if not fits(value, FIELDS[key]):
+            return f"the row of {name} has as {key} what is no {FIELDS[key]}"
     row = Row(**{key: value for key, value in fields.items() if key != "seal"})
     return row if row.line() == line else f"the row of {name} was edited, and only a run of the tests may write it"
+
+
+def fits(value: Any, kind: str) -> bool:
+    """Tell whether a value is of the kind that its field wants."""
+    if kind == TEXT:
+        return isinstance(value, str)
+    if not isinstance(value, dict):
+        return False
+    entries = list(value.values())
+    if kind == LISTS:
+        return all(isinstance(entry, list) and all(isinstance(text, str) for text in entry) for entry in entries)
+    return all(isinstance(entry, str) for entry in entries)
 
 
 def save(root: Path, rows: dict[str, Row]) -> None:

@@ -89,6 +89,21 @@ class Reader:
         self.wrong(node, f"{name} is {'empty' if isinstance(node, ScalarNode) else 'no text'}; write words behind it")
         return ""
 
+    def number(self, node: Node | None, name: str, least: int = 0) -> int:
+        """Return a whole number, which is at least `least`; 0 where it is none."""
+        text = self.text(node, name)
+        if node is not None and text and not (text.isascii() and text.isdecimal() and int(text) >= least):
+            self.wrong(node, f"{name} is a whole number{f' from {least} on' if least else ''}, not {text}")
+            return 0
+        return int(text or 0)
+
+    def flag(self, node: Node | None, name: str) -> bool:
+        """Return whether a field says true; where it is not there, it says no."""
+        text = self.text(node, name)
+        if node is not None and text not in ("", "true", "false"):
+            self.wrong(node, f"{name} is true or false, not {text}")
+        return text == "true"
+
 
 def line_of(node: Node) -> int:
     """Return the line of a node, from 1."""

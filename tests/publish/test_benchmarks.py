@@ -61,7 +61,6 @@ def test_figure_stands_in_what_is_included(write: Write) -> None:
     asked = """\
 - id: how-fast
   type: single
-  page: page.md
   objective: 1
   ask: How fast?
   options:
@@ -69,9 +68,11 @@ def test_figure_stands_in_what_is_included(write: Write) -> None:
     - { text: Slow, why: No. }
 """
     plan = "minutes: 1\nobjectives: [Be fast]\nsections: []\n"
-    root = write({"docs/page.md": "# Page\n", benchmarks.RESULTS: TEXT, questions.BANK: asked, lesson.PLAN: plan})
+    root = write(
+        {"docs/page.md": "# Page\n", benchmarks.RESULTS: TEXT, f"{questions.FOLDER}/page.yml": asked, lesson.PLAN: plan}
+    )
     assert "71 times." in expand(root, "::: quiz how-fast\n")
-    write({questions.BANK: asked.replace("MSET", "GET")})
+    write({f"{questions.FOLDER}/page.yml": asked.replace("MSET", "GET")})
     assert "no benchmark is called set/GET" in "\n".join(check(root))
 
 

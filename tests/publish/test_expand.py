@@ -95,6 +95,17 @@ def test_badge_falls_off_when_anything_it_rests_on_changes(course: Path, path: s
     assert "Not run here" in expand(course, include)
 
 
+def test_badge_names_every_server_and_says_what_does_not_hold_on_one(course: Path) -> None:
+    row = ledger.Ledger(course).rows["snippets/shop/get.py"]
+    servers = {"7.4": "7.4.1", "Valkey 9": "9.1.2", "cluster": "8.2.3"}
+    versions = {"Redis": "8.2.3", "redis-py": "8.1.0"}
+    new = replace(row, versions=versions, servers=servers, differs={"cluster": ["it_reads"]})
+    ledger.save(course, {row.path: new})
+    page = expand(course, "::: shop/get read (no C#: x)\n\n[It reads](proof:it_reads).\n")
+    assert "</span> on Redis 8.2, 7.4, Valkey 9, cluster in part, redis-py 8.1.0" in page
+    assert "passed 2026-01-02 · not on cluster</span>" in page
+
+
 def test_a_failed_test_takes_the_badge(course: Path) -> None:
     row = ledger.Ledger(course).rows["snippets/shop/get.py"]
     ledger.save(course, {row.path: replace(row, failures={"it_reads": "failed"})})

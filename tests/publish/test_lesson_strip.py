@@ -9,8 +9,8 @@ from tests.publish.conftest import check, expand
 PLAN = """minutes: 5
 objectives: [Pick <one>., Keep it.]
 sections:
-  - { id: a, title: Start & go, minutes: 1, complete: false }
-  - { id: b, title: Rest, minutes: 4, complete: false }
+  - { id: a, title: Start & go, minutes: 1, activity: Talk, complete: false }
+  - { id: b, title: Rest, minutes: 4, activity: Talk, complete: false }
 """
 
 

@@ -118,5 +118,5 @@ def test_a_program_that_does_not_say_what_it_is_for_is_refused(course: Path, pat
 
 def test_every_program_of_the_course_says_what_it_is_for() -> None:
     found = Course(ROOT).snippets.files
-    assert {snippet.language.extension for snippet in found} >= {language.extension for language in PROGRAMMING}
+    assert {snippet.language.suffix for snippet in found} >= {language.suffix for language in PROGRAMMING}
     assert all(len(library_page.purpose(snippet)) > 20 for snippet in found)

@@ -2,9 +2,13 @@
 
 import ast
 import re
+import sys
 
 import pytest
 
+from publish.pages.protocol import Part
+from publish.parts.table import PARTS
+from publish.sources.course import Course
 from tests.publish.conftest import ROOT
 
 FLOORS = ("publish.sources", "publish.pages", "publish.parts", "publish")  # each may import from those before it
@@ -66,6 +70,19 @@ def test_module_goes_by_its_own_name(path: str) -> None:
     for node in ast.walk(ast.parse((ROOT / path).read_text("utf-8"))):
         if isinstance(node, ast.Import | ast.ImportFrom):
             assert not [alias.name for alias in node.names if alias.asname], f"{path}:{node.lineno}"
+
+
+def test_every_part_stands_in_the_table_under_a_name_of_its_own() -> None:
+    homes = [path for path in FILES if re.search("^PART = ", (ROOT / path).read_text("utf-8"), re.MULTILINE)]
+    assert homes == sorted(f"{module.replace('.', '/')}.py" for module in map(module_of, PARTS))
+    names = [part.name for part in PARTS if part.name]
+    assert len(names) == len(set(names))
+    assert not set(names) & Course(ROOT).snippets.examples.keys(), "it would hide an example"
+
+
+def module_of(part: Part) -> str:
+    """Return the module that has a part."""
+    return next(name for name, module in sys.modules.items() if getattr(module, "PART", None) is part)
 
 
 def test_contributing_names_every_module_and_no_other() -> None:

@@ -6,23 +6,23 @@ import re
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 
+from harness.browser.actions import WIDTHS, copied, tab_to, violations
+from harness.browser.server import Served
 from publish.sources import blocks
 from publish.sources.course import Course
 from publish.sources.includes import Include, included
 from publish.sources.languages import PROGRAMMING
 from publish.sources.snippets import RESERVED
-from tests.site.conftest import Open, Served
+from tests.site.conftest import Open
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SOURCES = Course(ROOT)
 SNIPPETS = {snippet.path: snippet for snippet in SOURCES.snippets.files}
 LABELS = [language.label for language in PROGRAMMING]
-AXE = (ROOT / "node_modules" / "axe-core" / "axe.min.js").read_text("utf-8")
 
 
 def includes(text: str) -> list[Include]:
@@ -41,12 +41,6 @@ ASKING = [path for path, text in COURSE.items() if "::: quiz " in text]
 FOLDED = [path for path, text in COURSE.items() if "??? " in text]
 # The longest of each kind. What the template does alike everywhere is tried out on these, at each of its states.
 USED = [max({*TABBED} & {*PROVED} & {*kind}, key=lambda path: len(COURSE[path])) for kind in (ASKING, FOLDED)]
-
-
-@pytest.fixture(params=["http", "file"])
-def home(request: pytest.FixtureRequest, http: str, site: Path) -> str:
-    """Where the site is opened from: a server, or the disk."""
-    return http if request.param == "http" else f"{site.as_uri()}/"
 
 
 @pytest.fixture
@@ -128,18 +122,6 @@ def test_chosen_language_stays_over_reload_and_pages(page: Open, home: str) -> N
 
 
 # Copying
-
-
-def copied(page: Page, button: Locator) -> str:
-    """Press a button and return what is in the clipboard after that."""
-    page.evaluate("navigator.clipboard.writeText('nothing was copied')")
-    button.click()
-    for _ in range(100):  # not wait_for_function, which takes a promise for an answer
-        text = str(page.evaluate("navigator.clipboard.readText()"))
-        if text != "nothing was copied":
-            break
-        page.wait_for_timeout(50)
-    return text
 
 
 def code(text: str, label: str) -> Iterator[str]:
@@ -257,9 +239,6 @@ def test_theme_toggle_works_by_keyboard_and_lasts(page: Open, home: str) -> None
     assert lightness(tab) > 200
 
 
-WIDTHS = "(({scrollWidth, clientWidth}) => [scrollWidth, clientWidth])(document.scrollingElement)"
-
-
 def test_no_page_scrolls_sideways(page: Open, http: str, pages: list[str]) -> None:
     tab, wide = page("index.html"), {}
     for path in pages:
@@ -278,24 +257,6 @@ def test_no_page_scrolls_sideways(page: Open, http: str, pages: list[str]) -> No
 
 
 # Accessibility
-
-
-START_AXE = """part => { window.found = (async () => {
-  await new Promise(done => setTimeout(done, 50)); // what a click or a new width sets in motion has begun
-  document.getAnimations().forEach(animation => animation.finish());
-  const rules = Object.fromEntries(axe.getRules(["wcag22aa"]).map(rule => [rule.ruleId, {enabled: true}]));
-  const {violations} = await axe.run(part, {rules, resultTypes: ["violations"]});
-  return violations.map(({id, nodes}) => [id, nodes.length, nodes[0].target, nodes[0].failureSummary]);
-})() }"""
-
-
-def violations(state: str, tabs: list[Page], part: str = "html") -> list[Any]:
-    """Return what axe finds on pages that are in the same state. Each has a process of its own, so they run at once."""
-    for tab in tabs:
-        if not tab.evaluate("'axe' in window"):
-            tab.evaluate(AXE)
-        tab.evaluate(START_AXE, part)
-    return [[state, *violation] for tab in tabs for violation in tab.evaluate("found")]
 
 
 @pytest.mark.parametrize("half", [0, 1])
@@ -376,21 +337,6 @@ def test_search_finds_prose_and_no_code(site: Path) -> None:
 
 
 # The keyboard
-
-
-def tab_to(page: Page, selector: str) -> None:
-    """Press Tab until the focus is on what `selector` picks. The focus must be visible there."""
-    for _ in range(150):
-        page.keyboard.press("Tab")
-        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
-            break
-    else:
-        pytest.fail(f"the Tab key does not reach {selector}")
-    focused = page.screenshot(animations="disabled")
-    page.evaluate("window.focused = document.activeElement; focused.blur()")
-    blurred = page.screenshot(animations="disabled")
-    page.evaluate("focused.focus({focusVisible: true})")
-    assert focused != blurred, f"nothing shows that {selector} has the focus"
 
 
 def test_everything_works_by_keyboard_with_visible_focus(page: Open, http: str) -> None:

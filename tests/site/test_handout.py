@@ -1,8 +1,8 @@
 """The handout as a PDF: tagged, short, complete. And on the site, where it is linked only when it is there."""
 
+import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import zlib
@@ -152,23 +152,37 @@ def test_paper_of_the_handout_shows_the_language_that_was_chosen(page: Open) -> 
     assert tab.locator(chrome).locator("visible=true").count() == 0
 
 
-def test_site_has_the_pdf_and_a_link_to_it_only_when_it_was_printed(pdf: bytes, site: Path, tmp_path: Path) -> None:
-    """In this folder it was printed, or it was not; a copy of it is the other way round."""
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """A course of two pages, built as ours is, of which one is a handout."""
+    for name in ("docs/handout", "snippets"):
+        (tmp_path / name).mkdir(parents=True)
+    for name in ("publish", "node_modules", "docs/assets", "docs/stylesheets"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    pages = {"index": "# Home\n", "handout/index": "# Handout\n\n::: handout download\n"}
+    for name, text in pages.items():
+        (tmp_path / "docs" / f"{name}.md").write_text(text, "utf-8")
+    nav = [f"{name}.md" for name in (*pages, "snippets/index")]
+    (tmp_path / "mkdocs.yml").write_text(json.dumps({"INHERIT": str(ROOT / "mkdocs.yml"), "nav": nav, "watch": []}))
+    return tmp_path
+
+
+def test_site_has_the_pdf_and_a_link_to_it_only_when_it_was_printed(pdf: bytes, small: Path, site: Path) -> None:
+    """Ours as it is; both ways on a course of two pages, which takes a second to build."""
     printed = (ROOT / handout.FILE).exists()
-    course = tmp_path / "course"
-    ignore = shutil.ignore_patterns(".*", "node_modules", "site", "build", "bin", "obj", "__pycache__")
-    shutil.copytree(ROOT, course, ignore=ignore)
-    (course / "node_modules").symlink_to(ROOT / "node_modules")
-    if not printed:
-        (course / handout.FILE).parent.mkdir()
-        (course / handout.FILE).write_bytes(pdf)
+    assert "\n::: handout download\n" in SOURCE
+    assert ('href="handout.pdf"' in (site / handout.PAGE).read_text("utf-8")) is printed
+    assert (site / handout.TARGET).exists() is printed
     command = [sys.executable, "-m", "publish.site", "build"]
-    result = subprocess.run(command, cwd=course, capture_output=True, text=True, timeout=120)
-    assert result.returncode == 0, result.stderr
-    for root, built, expected in ((ROOT, site, printed), (course, course / "site", not printed)):
-        assert ('href="handout.pdf"' in (built / handout.PAGE).read_text("utf-8")) is expected
-        assert (built / handout.TARGET).exists() is expected
-        assert not expected or (built / handout.TARGET).read_bytes() == (root / handout.FILE).read_bytes()
+    for printed in (False, True):
+        if printed:
+            (small / handout.FILE).parent.mkdir()
+            (small / handout.FILE).write_bytes(pdf)
+        result = subprocess.run(command, cwd=small, capture_output=True, text=True, timeout=120)
+        assert result.returncode == 0, result.stderr
+        assert ('href="handout.pdf"' in (small / "site" / handout.PAGE).read_text("utf-8")) is printed
+        assert (small / "site" / handout.TARGET).exists() is printed
+    assert (small / "site" / handout.TARGET).read_bytes() == pdf
 
 
 def test_without_a_site_it_is_one_sentence(tmp_path: Path) -> None:
