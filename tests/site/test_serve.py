@@ -20,9 +20,16 @@ from playwright.sync_api import Browser, Page, expect
 from harness import small_course
 from harness.servers import die_with_parent, free_port
 from harness.small_course import OTHER, PAGE, PROGRAM, ROOT
+from publish.pages.kept import FOLDER
 
 WHOLE = ["docs", "snippets", "tests", "harness", "practice", "benchmarks", "publish", "mkdocs.yml", "ledger.jsonl"]
 LIMIT = 180  # seconds after which a server that says nothing is ended, whatever the machine has to do meanwhile
+
+
+def files(course: Path) -> set[str]:
+    """Return the paths of a course's own files."""
+    kept = course / FOLDER
+    return {str(file) for file in course.rglob("*") if file != kept and kept not in file.parents}
 
 
 class Serve:
@@ -30,6 +37,7 @@ class Serve:
 
     def __init__(self, course: Path, port: int) -> None:
         self.course, self.temporary, self.lines = course, course.with_name("tmp"), list[str]()
+        self.files = files(course)
         self.temporary.mkdir()
         self.process = subprocess.Popen(
             small_course.command("serve", "--port", str(port)), cwd=course, text=True, encoding="utf-8",
@@ -204,6 +212,7 @@ def test_port_in_use_gives_the_next_one_and_ctrl_c_leaves_nothing(start: Callabl
         assert server.remains == [next(server.temporary.iterdir()).name, "a process", "an open port"]
         server.end(signal.SIGINT)
         assert server.remains == []
+        assert files(server.course) == server.files
 
 
 def test_sigterm_leaves_nothing(start: Callable[[int], Serve]) -> None:
@@ -211,6 +220,7 @@ def test_sigterm_leaves_nothing(start: Callable[[int], Serve]) -> None:
     assert "a process" in server.remains
     server.end(signal.SIGTERM)
     assert server.remains == []
+    assert files(server.course) == server.files
 
 
 def test_whole_course_is_served_and_shows_an_edit(site: Path, tmp_path: Path, browser: Browser) -> None:
