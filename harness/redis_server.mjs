@@ -15,15 +15,21 @@ for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"]) process.on(signal, () => p
 export async function flushed() {
   if (!process.env.REDIS_URL) throw new Error("Set REDIS_URL to a Redis that may be flushed.");
   const client = new Redis(process.env.REDIS_URL, { maxRetriesPerRequest: 1 });
-  await client.flushall().finally(() => client.disconnect());
+  const nodes = client.isCluster ? await primaries(client) : [client];
+  await Promise.all(nodes.map((node) => node.flushall())).finally(() => client.disconnect());
   return process.env.REDIS_URL;
+}
+
+/** The primaries of a cluster, each a client, once they are known. */
+async function primaries(cluster) {
+  if (cluster.status !== "ready") await once(cluster, "ready");
+  return cluster.nodes("master");
 }
 
 /** The shards of the cluster at this URL, with nothing in them; each a client, closed when the test ends. */
 export async function flushedShards(t, url) {
   const cluster = new Redis.Cluster([url]);
-  await once(cluster, "ready");
-  const shards = cluster.nodes("master");
+  const shards = await primaries(cluster);
   t.after(() => cluster.disconnect());
   await Promise.all(shards.map((shard) => shard.flushall()));
   return shards;

@@ -16,7 +16,7 @@ from publish.sources import snippets
 from publish.sources.snippets import Snippet
 
 ROOT = Path(__file__).resolve().parent.parent
-PROGRAMS = [snippet for snippet in snippets.read(ROOT).snippets if not snippet.language.transcript]
+PROGRAMS = [snippet for snippet in snippets.read(ROOT).files if not snippet.language.transcript]
 
 OUTAGE = "outage test"  # what says of an exception that Redis is away, wherever it stands
 HELPERS = {  # as `flat` writes their names: one row for all languages
@@ -92,7 +92,7 @@ def is_outage_test(node: Node) -> bool:
 def in_braces(snippet: Snippet) -> Iterator[Copy]:
     """Find the functions in a file of C# or JavaScript, and what says there that Redis is away."""
     text = re.sub(r"^#:", "//", snippet.text, flags=re.MULTILINE)  # the directives of a C# file are beyond the grammar
-    tree = Parser(Language(GRAMMARS[snippet.language.extension])).parse(text.encode())
+    tree = Parser(Language(GRAMMARS[Path(snippet.path).suffix])).parse(text.encode())
     assert not tree.root_node.has_error, f"{snippet.path} is beyond the grammar"
     for node in nodes(tree.root_node):
         lines = node.start_point.row + 1, node.end_point.row + 1
@@ -110,7 +110,7 @@ def find(programs: Iterable[Snippet]) -> dict[tuple[str, str], list[Copy]]:
     """Return all definitions by language and name."""
     found: dict[tuple[str, str], list[Copy]] = defaultdict(list)
     for snippet in programs:
-        for one in READ[snippet.language.extension](snippet):
+        for one in READ[Path(snippet.path).suffix](snippet):
             found[snippet.language.label, one.name].append(one)
     return found
 

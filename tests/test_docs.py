@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from harness.page_programs import callable_programs
 from harness.servers import Cluster, Server
 from publish.sources import snippets
 from publish.sources.blocks import split
@@ -14,14 +15,14 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def python_examples() -> int:
-    """Count the Python programs that the pages stand for: each page, each example once."""
+    """Count the Python programs that the pages stand for: each page, each program once."""
     library = snippets.read(ROOT)
     found = set()
     for page in (ROOT / "docs").rglob("*.md"):
         for line in page.read_text("utf-8").splitlines():
             include = parse(line)
-            if include and ".py" in library.examples.get(include.example, {}):
-                found.add((page, include.example))
+            if include:
+                found |= {(page, program.path) for program in callable_programs(library, include.example)}
     return len(found)
 
 

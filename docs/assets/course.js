@@ -47,6 +47,29 @@
   }
 }
 
+// "Python (async)" is a variant of Python: blocks that lack it show Python, now and, by the theme's memory, later.
+document.addEventListener("change", ({ target }) => {
+  const label = (input) => document.querySelector(`label[for="${input.id}"]`);
+  const named = (set, name) => [...set.querySelectorAll(":scope > input")].find((one) => label(one).innerText.trim() === name);
+  const chosen = target.closest(".tabbed-set");
+  if (!chosen) return;
+  const name = label(target).innerText.trim();
+  const plain = name.replace(/ \(.+\)$/, "");
+  if (plain !== name) {
+    const before = chosen.getBoundingClientRect().top;
+    for (const set of document.querySelectorAll(".tabbed-set")) {
+      const instead = named(set, name) ? null : named(set, plain);
+      if (!instead || instead.checked) continue;
+      label(instead).setAttribute("data-md-switching", ""); // to the theme this is no choice of the reader's
+      instead.click();
+    }
+    window.scrollBy(0, chosen.getBoundingClientRect().top - before);
+  }
+  // What the theme was to switch, and was shown already, keeps this mark, and its next choice would be taken for none.
+  for (const one of document.querySelectorAll("[data-md-switching]")) one.removeAttribute("data-md-switching");
+  if (plain !== name) window.__md_set("__tabs", [...new Set([name, plain, ...(window.__md_get("__tabs") ?? [])])]);
+});
+
 {
   // A diagram, a table or a block of code that is wider than the screen scrolls, also by the keyboard.
   const reach = new ResizeObserver((entries) => {

@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Page, expect
 from harness.servers import die_with_parent, free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-COURSE = ["docs", "snippets", "tests", "publish", "benchmarks", "mkdocs.yml", "ledger.json", "package-lock.json"]
+COURSE = ["docs", "snippets", "tests", "publish", "benchmarks", "mkdocs.yml", "ledger.jsonl", "package-lock.json"]
 LIMIT = 15  # seconds from a saved file to what the reader sees; 2 on an idle machine
 PAGE = "docs/patterns/cache-aside.md"
 

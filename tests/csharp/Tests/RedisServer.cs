@@ -70,7 +70,7 @@ sealed class RedisServer(Process keeper, string url) : IAsyncDisposable
     {
         var url = Environment.GetEnvironmentVariable("REDIS_URL") ?? throw new InvalidOperationException("Set REDIS_URL");
         await using var admin = await AdminAsync(url);
-        await admin.GetServers().Single().FlushAllDatabasesAsync();
+        await Task.WhenAll(admin.GetServers().Where(node => !node.IsReplica).Select(node => node.FlushAllDatabasesAsync()));
         return url;
     }
 
