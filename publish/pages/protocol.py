@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 from markdown import Markdown
@@ -32,10 +33,14 @@ class Site:
     extensions: list[str]  # of Python-Markdown, with their options
     options: dict[str, Any]
 
+    @cached_property
+    def renderer(self) -> Markdown:
+        """What makes HTML of Markdown. To set it up takes as long as to render a slide."""
+        return Markdown(extensions=self.extensions, extension_configs=self.options)
+
     def html(self, expander: Expands, markdown: str, up: str) -> str:
         """Return a text as the site renders it. `up` leads from its page to the root: "../" for one a folder down."""
-        renderer = Markdown(extensions=self.extensions, extension_configs=self.options)
-        text = renderer.convert(expander.expand(markdown))
+        text = self.renderer.reset().convert(expander.expand(markdown))
         return LINK.sub(lambda link: f'{link[1]}="{up}{re.sub(r"[.]md$", ".html", link[2])}', text)
 
 

@@ -40,6 +40,16 @@ BAD: dict[str, tuple[str, str | bytes, str]] = {
         "# --8<-- [start:read]\na\n# --8<-- [start:other]\nb\n# --8<-- [end:read]\n# --8<-- [end:other]\n",
         f"{PYTHON}:3: section other overlaps read, open since line 1",
     ),
+    "section around nothing but a section": (
+        PYTHON,
+        "# --8<-- [start:read]\n# --8<-- [start:other]\n\n# --8<-- [end:other]\n\n# --8<-- [end:read]\n",
+        f"{PYTHON}:6: section read is empty",
+    ),
+    "duplicate section inside itself": (
+        PYTHON,
+        "# --8<-- [start:read]\na\n# --8<-- [start:read]\nb\n# --8<-- [end:read]\n",
+        f"{PYTHON}:3: section read stands here twice",
+    ),
     "end without start": (PYTHON, CODE.format("#") + "# --8<-- [end:x]\n", f"{PYTHON}:5: ends section x, which is not"),
     "empty section": (PYTHON, "# --8<-- [start:read]\n\n# --8<-- [end:read]\n", f"{PYTHON}:3: section read is empty"),
     "malformed marker": (PYTHON, CODE.format("#") + "# --8<-- begin\n", f"{PYTHON}:5: is not a marker"),

@@ -119,7 +119,7 @@ def test_topic_pages_and_slides_lead_to_each_other(site: Path) -> None:
         here = [str(link["href"]) for link in links if link.get_text() == "Present from here"]
         assert len(here) == 1
         target, _, slide = here[0].partition("#/")
-        assert (resolve(path, target), slide) == (DECK, first[page])
+        assert (resolve(path, target, "/"), slide) == (DECK, first[page])
 
 
 def test_links_from_pages_land_on_their_slide(page: Open, home: str) -> None:
