@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 os.environ.setdefault("NO_MKDOCS_2_WARNING", "1")  # we stay below MkDocs 2 on purpose: see the README
 
@@ -173,6 +174,11 @@ def listing(config: MkDocsConfig, path: str, text: str) -> File:
     head = f"---\ntitle: {name}\nsearch:\n  exclude: true\nhide: [navigation, toc]\n---\n\n# {name}\n\n`{folder}/`\n\n"
     page = f'{head}{fence}{lexer} linenums="1"\n{text.rstrip()}\n{fence}\n'
     return File.generated(config, f"source/{path}.md", content=page, inclusion=InclusionLevel.NOT_IN_NAV)
+
+
+def home(root: Path) -> str:
+    """Return the path on its host that the site will lie at, "/" where nothing is said."""
+    return urlsplit(str(mkdocs.config.load_config(str(root / CONFIG)).site_url or "/")).path
 
 
 def site(root: Path, parts: tuple[Part, ...]) -> Site:

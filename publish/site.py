@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import os
 import shutil
 import signal
 import socket
@@ -29,9 +30,10 @@ def build(target: Path) -> None:
     course = Course(ROOT)
     report(check(course, PARTS, strict=True))
     draft = target.with_name(target.name + ".new")
+    os.umask(0o022)  # a web server may read it, whoever has built it
     try:
         report(generator.build(course, PARTS, draft))
-        report(gate.check(course, draft))
+        report(gate.check(course, draft, generator.home(ROOT)))
         shutil.rmtree(target, ignore_errors=True)
         draft.rename(target)
     finally:

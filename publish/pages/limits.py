@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from publish.sources.files import Fault
-from publish.sources.snippets import Snippet
+from publish.sources.snippets import MARK, Snippet
 
 FILE = 160  # lines: a licence, a whole URL and an outage test need room
 SHORTEST, LONGEST = 5, 30  # lines of a section
@@ -20,7 +20,9 @@ def faults(snippet: Snippet) -> Iterator[Fault]:
         if not SHORTEST <= len(lines) <= LONGEST:
             said = f"section {name} has {len(lines)} lines; a page shows {SHORTEST} to {LONGEST}"
             yield Fault(snippet.path, section.first, said)
-        for number, line in enumerate(lines, section.first):
+        after = list(enumerate(snippet.text.splitlines(), 1))[section.first - 1 :]
+        numbers = [number for number, line in after if MARK not in line]
+        for number, line in zip(numbers, lines, strict=False):
             if len(line) > WIDTH:
                 said = f"section {name} has {len(line)} columns here; a page and a slide show {WIDTH}"
                 yield Fault(snippet.path, number, said)

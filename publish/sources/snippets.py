@@ -39,10 +39,14 @@ class Snippet:
 
     @property
     def whole(self) -> str:
-        """The file a reader keeps: without markers and the blank lines that they leave behind."""
-        lines = (line for line in self.text.splitlines() if MARK not in line)
-        text = re.sub(r"\n{3,}(?= )", "\n\n", "\n".join(lines))  # within a class: one
-        return re.sub(r"\n{3,}", "\n" * (self.language.blank_lines + 1), text) + "\n"
+        """The file a reader keeps."""
+        return self.unmarked(self.text.splitlines()) + "\n"
+
+    def unmarked(self, lines: list[str]) -> str:
+        """Return the text of some of its lines without markers and the blank lines that they leave behind."""
+        text = "\n".join(line for line in lines if MARK not in line)
+        text = re.sub(r"\n{3,}(?= )", "\n\n", text)  # within a class: one
+        return re.sub(r"\n{3,}", "\n" * (self.language.blank_lines + 1), text)
 
 
 def unfit(path: str, text: str) -> list[Fault]:
@@ -58,14 +62,22 @@ def unfit(path: str, text: str) -> list[Fault]:
     return faults
 
 
+def bare(line: str) -> bool:
+    """Say whether a line holds no code: it is blank, or a marker."""
+    return not line.strip() or MARK in line
+
+
 def parse(path: str, text: str) -> tuple[Snippet, list[Fault]]:
-    """Find the sections of a snippet. Faults: malformed, duplicate, overlapping, unclosed or empty sections."""
+    """Find the sections of a snippet, of which one may lie inside another.
+
+    Faults: malformed, duplicate, overlapping, unclosed or empty sections.
+    """
     language = languages.of(path)
     snippet = Snippet(path, path.removeprefix("snippets/").removesuffix(language.suffix), language, text)
     marker = re.compile(rf"\s*{re.escape(language.comment)} {MARK} \[(start|end):([\w-]+)\]")
     faults: list[Fault] = []
     lines = text.splitlines()
-    opened: tuple[str, int] | None = None
+    opened: dict[str, int] = {}  # the sections that are open, each with the line of its marker
     for number, line in enumerate(lines, 1):
         if MARK not in line:
             continue
@@ -78,27 +90,28 @@ def parse(path: str, text: str) -> tuple[Snippet, list[Fault]]:
                 Fault(path, number, f"a section cannot be called {RESERVED}, which means what the program prints")
             )
         elif match[1] == "start":
-            if opened:
-                faults.append(
-                    Fault(path, number, f"section {match[2]} overlaps {opened[0]}, open since line {opened[1]}")
-                )
-            if match[2] in snippet.sections:
+            if match[2] in snippet.sections or match[2] in opened:
                 faults.append(Fault(path, number, f"section {match[2]} stands here twice; rename one"))
-            opened = match[2], number
-        elif opened is None or opened[0] != match[2]:
-            faults.append(Fault(path, number, f"ends section {match[2]}, which is not the open one"))
+            opened[match[2]] = number
+        elif match[2] not in opened:
+            faults.append(Fault(path, number, f"ends section {match[2]}, which is not open"))
         else:
-            first, last = opened[1] + 1, number - 1
-            while first <= last and not lines[first - 1].strip():
+            begun = opened.pop(match[2])
+            for other, line in opened.items():
+                if line > begun:
+                    wrong = f"section {other} overlaps {match[2]}, open since line {begun}; one may only hold the other"
+                    faults.append(Fault(path, line, wrong))
+            first, last = begun + 1, number - 1
+            while first <= last and bare(lines[first - 1]):
                 first += 1
-            while last >= first and not lines[last - 1].strip():
+            while last >= first and bare(lines[last - 1]):
                 last -= 1
             if first > last:
                 faults.append(Fault(path, number, f"section {match[2]} is empty"))
-            snippet.sections[match[2]] = Section(first, last, textwrap.dedent("\n".join(lines[first - 1 : last])))
-            opened = None
-    if opened:
-        faults.append(Fault(path, opened[1], f"section {opened[0]} is never closed; add [end:{opened[0]}]"))
+            code = textwrap.dedent(snippet.unmarked(lines[first - 1 : last]))
+            snippet.sections[match[2]] = Section(first, last, code)
+    for name, line in opened.items():
+        faults.append(Fault(path, line, f"section {name} is never closed; add [end:{name}]"))
     return snippet, faults
 
 

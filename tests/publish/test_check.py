@@ -40,12 +40,27 @@ BAD: dict[str, tuple[str, str | bytes, str]] = {
         "# --8<-- [start:read]\na\n# --8<-- [start:other]\nb\n# --8<-- [end:read]\n# --8<-- [end:other]\n",
         f"{PYTHON}:3: section other overlaps read, open since line 1",
     ),
+    "section around nothing but a section": (
+        PYTHON,
+        "# --8<-- [start:read]\n# --8<-- [start:other]\n\n# --8<-- [end:other]\n\n# --8<-- [end:read]\n",
+        f"{PYTHON}:6: section read is empty",
+    ),
+    "duplicate section inside itself": (
+        PYTHON,
+        "# --8<-- [start:read]\na\n# --8<-- [start:read]\nb\n# --8<-- [end:read]\n",
+        f"{PYTHON}:3: section read stands here twice",
+    ),
     "end without start": (PYTHON, CODE.format("#") + "# --8<-- [end:x]\n", f"{PYTHON}:8: ends section x, which is not"),
     "empty section": (PYTHON, "# --8<-- [start:read]\n\n# --8<-- [end:read]\n", f"{PYTHON}:3: section read is empty"),
     "malformed marker": (PYTHON, CODE.format("#") + "# --8<-- begin\n", f"{PYTHON}:8: is not a marker"),
     "section too short": (PYTHON, CODE.format("#").replace("e = 5\n", ""), f"{PYTHON}:2: section read has 4 lines; a page shows 5 to 30"),
     "section too long": (PYTHON, CODE.format("#").replace("e = 5\n", "e = 5\n" * 27), f"{PYTHON}:2: section read has 31 lines; a page shows 5 to 30"),
     "section too wide": (PYTHON, CODE.format("#").replace("b = 2\n", f"b = {'2' * 81}\n"), f"{PYTHON}:3: section read has 85 columns here; a page and a slide show 84"),
+    "section too wide behind one inside it": (
+        PYTHON,
+        CODE.format("#").replace("b = 2\n", f"# --8<-- [start:in]\nb = 2\n# --8<-- [end:in]\nx = {'2' * 81}\n"),
+        f"{PYTHON}:6: section read has 85 columns here",
+    ),
     "file too long": (PYTHON, CODE.format("#") + "f = 6\n" * 156, f"{PYTHON}:1: has 161 lines without its markers; 160 are allowed"),
     "marker of another language": (PYTHON, CODE.format("//"), f"{PYTHON}:1: is not a marker"),
     "unused section": (PAGE, "# Page\n", f"{PYTHON}:2: no page shows section read"),
@@ -163,7 +178,7 @@ def test_missing_language_is_accepted_with_a_reason(course: Path) -> None:
 
 def test_all_that_a_page_has_room_for_is_accepted(course: Path) -> None:
     wide = f"b = {'2' * 80}\n"
-    text = CODE.format("#").replace("b = 2\n", wide * 26) + "f = 6\n" * 130
+    text = '"""Get."""\n' + CODE.format("#").replace("b = 2\n", wide * 26) + "f = 6\n" * 129
     (course / PYTHON).write_text(text, "utf-8")
     assert check(course) == []
 
