@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator
 
-from publish.pages import diagrams
+from publish.pages import diagrams, limits
 from publish.pages.check_page import Checker
 from publish.pages.protocol import Part
 from publish.sources import languages
@@ -27,6 +27,7 @@ def check(course: Course, parts: tuple[Part, ...], strict: bool = False) -> list
             if (snippet.example, name) not in checker.shown:
                 where = f"add `::: {snippet.example} {name}` to one or remove its markers"
                 faults.append(Fault(snippet.path, section.first - 1, f"no page shows section {name}; {where}"))
+        faults += limits.faults(snippet)
     return [*faults, *behind(course, parts)] if strict else faults
 
 

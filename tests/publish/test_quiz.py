@@ -12,7 +12,7 @@ from publish.sources.course import Course
 from tests.publish.conftest import ROOT, Write, check, html, our_site
 from tests.test_contract import BY_PATH, ran
 
-CODE = "{0} --8<-- [start:read]\na = 1\n{0} --8<-- [end:read]\n"
+CODE = "{0} --8<-- [start:read]\na = 1\nb = 2\nc = 3\nd = 4\ne = 5\n{0} --8<-- [end:read]\n"
 FILE = f"{questions.FOLDER}/page.yml"
 ASKED = """\
 - id: colon
