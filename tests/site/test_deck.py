@@ -141,7 +141,10 @@ def test_every_slide_is_reached_by_its_id(page: Open) -> None:
         """async ids => {
           const reached = [];
           for (const id of ids) {
-            const moved = new Promise(done => addEventListener("hashchange", done, {once: true}));
+            const moved = new Promise((done, fail) => {
+              addEventListener("hashchange", done, {once: true});
+              setTimeout(fail, 5000, new Error(`the address does not become ${id}`));
+            });
             location.hash = `#/${id}`;
             await moved;
             const slide = Reveal.getCurrentSlide();
@@ -474,9 +477,10 @@ def test_reload_of_the_deck_keeps_the_speaker_view_and_its_clock(page: Open, hom
     speaker.wait_for_function(f"() => ({seconds})() >= 2")
     before = speaker.evaluate(seconds)
     tab.reload()
-    ready(tab).evaluate("""new Promise(done => addEventListener("message", ({data}) => {
-      if (String(data).includes("heartbeat")) done(); // by which the deck has found the speaker view again
-    }))""")
+    ready(tab).evaluate("""new Promise((done, fail) => { // the deck, which hears it first, has found the view again
+      addEventListener("message", ({data}) => String(data).includes("heartbeat") && done());
+      setTimeout(fail, 5000, new Error("the speaker view gives no sign of life"));
+    })""")
     tab.keyboard.press("PageDown")
     expect_speaker_on(speaker, SLIDES[1])
     assert speaker.evaluate(seconds) >= before
