@@ -40,7 +40,7 @@ def replace_pool(plain: Any, cluster: Any, url: str) -> None:
             return before(kind, pool)
         return cluster.from_url(url, **{name: options[name] for name in options if name in known})
 
-    plain.from_pool = classmethod(from_pool)  # type: ignore[arg-type]
+    plain.from_pool = classmethod(from_pool)
 
 
 if given := os.environ.get("REDIS_CLUSTER_OF_TESTS"):
