@@ -19,6 +19,10 @@ VENV = os.path.join(ROOT, ".venv")
 PYTHON = os.path.join(VENV, "bin", "python")
 SERVERS = os.path.join(VENV, "servers")  # beside the packages of Python: they are run, never imported
 NODE_NEEDED = 24
+NETWORK = re.compile(  # what pip and npm call a network that does not answer
+    r"(Connection|Timeout|NameResolution|Proxy|SSL)Error|Connection broken"
+    r"|\b(ENOTFOUND|EAI_AGAIN|ECONN[A-Z]+|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|ERR_SOCKET_TIMEOUT)\b"
+)
 
 
 def main() -> None:
@@ -132,10 +136,18 @@ def npm_of_wheel() -> str:
 
 
 def run(command: list, what: str) -> None:
-    environment = dict(os.environ)
+    """Run a tool; where it fails, say what was not done, and speak of the network only if the tool did."""
+    environment = dict(os.environ, npm_config_update_notifier="false")
+    environment["npm_config_cache"] = os.path.join(VENV, "npm-cache")  # the home may not be ours to write
     environment["PATH"] = os.path.dirname(node()) + os.pathsep + environment.get("PATH", "")
-    if subprocess.run(command, env=environment).returncode:
-        sys.exit("Set-up could not %s; the reason stands above. The first set-up needs the network." % what)
+    said = ""
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, encoding="utf-8", errors="replace") as tool:
+        for line in tool.stderr or []:
+            sys.stderr.write(line)
+            said += line
+    if tool.returncode:
+        network = " The first set-up needs the network." if NETWORK.search(said) else ""
+        sys.exit("Set-up could not %s; the reason stands above.%s" % (what, network))
 
 
 if __name__ == "__main__":

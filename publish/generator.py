@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 os.environ.setdefault("NO_MKDOCS_2_WARNING", "1")  # we stay below MkDocs 2 on purpose: see the README
 
@@ -27,7 +28,7 @@ from mkdocs.structure.pages import Page
 from mkdocs.structure.toc import get_toc
 
 from publish.pages.expand import LINE_ANCHOR, Expander
-from publish.pages.kept import FOLDER, Kept, digest, machine
+from publish.pages.kept import FOLDER, Kept, Record, digest, machine
 from publish.pages.origin import line_of
 from publish.pages.protocol import Part, Site
 from publish.sources import languages
@@ -84,8 +85,8 @@ class Press(BasePlugin):
         self.expander = Expander(course, parts)
         self.globals = {name: value for part in parts for name, value in part.globals(course).items()}
         self.site = ""  # the digest of what all pages are made from
-        self.old: dict[str, dict[str, Any]] = {}  # records of pages that need not be rendered, by the page's path
-        self.new: dict[str, tuple[str, dict[str, Any]]] = {}  # keys and records of those that were, by the page's path
+        self.old: dict[str, Record] = {}  # records of pages that need not be rendered, by the page's path
+        self.new: dict[str, tuple[str, Record]] = {}  # keys and records of those that were, by the page's path
 
     def on_files(self, files: Files, config: MkDocsConfig) -> None:
         """Add what is generated: the listing and the download of each file with code, and what the parts make."""
@@ -117,7 +118,7 @@ class Press(BasePlugin):
         if kept := self.kept.get(key):
             self.old[path], page.content, page.toc = kept, "", get_toc([])
         else:
-            self.new[path], page.markdown = (key, {}), text
+            self.new[path], page.markdown = (key, Record("", [])), text
             render(config, files)
 
     def on_page_content(self, html: str, page: Page, **_: object) -> str:
@@ -142,10 +143,10 @@ class Press(BasePlugin):
         index = config.plugins["material/search"].search_index  # which has just been given this page
         path = page.file.src_uri
         if path in self.old:
-            index.entries += self.old[path]["entries"]
+            index.entries += self.old[path].entries
         else:
-            found = [entry for entry in index.entries if entry["location"].partition("#")[0] == page.url]
-            self.new[path][1]["entries"] = found
+            own = [entry for entry in index.entries if entry["location"].partition("#")[0] == page.url]
+            self.new[path][1].entries = own
 
     def whole(self, context: dict[str, Any], render: Callable[[dict[str, Any]], str]) -> str:
         """Return the whole HTML of a page: what was kept, or what its template makes of it."""
@@ -153,10 +154,10 @@ class Press(BasePlugin):
         if page is None:
             return render(context)
         if page.file.src_uri in self.old:
-            return str(self.old[page.file.src_uri]["html"])
+            return self.old[page.file.src_uri].html
         record = self.new[page.file.src_uri][1]
-        record["html"] = render(context)
-        return str(record["html"])
+        record.html = render(context)
+        return record.html
 
     def keep(self) -> None:
         """Keep what this build has rendered, and nothing of earlier ones that it has not used."""
@@ -173,6 +174,11 @@ def listing(config: MkDocsConfig, path: str, text: str) -> File:
     head = f"---\ntitle: {name}\nsearch:\n  exclude: true\nhide: [navigation, toc]\n---\n\n# {name}\n\n`{folder}/`\n\n"
     page = f'{head}{fence}{lexer} linenums="1"\n{text.rstrip()}\n{fence}\n'
     return File.generated(config, f"source/{path}.md", content=page, inclusion=InclusionLevel.NOT_IN_NAV)
+
+
+def home(root: Path) -> str:
+    """Return the path on its host that the site will lie at, "/" where nothing is said."""
+    return urlsplit(str(mkdocs.config.load_config(str(root / CONFIG)).site_url or "/")).path
 
 
 def site(root: Path, parts: tuple[Part, ...]) -> Site:
@@ -194,13 +200,13 @@ def in_order(nav: Any) -> dict[str, int]:
 
 
 class Server(LiveReloadServer):
-    """Serves a site on loopback, builds and reloads it when a file changes, and shows in the browser what is wrong.
+    """Serves the folder `root` on loopback; when a file changes, has it built anew, and the browser load it again.
 
-    `rebuild` sets `root` to the folder of the last good site, and `faults` to what keeps a newer one from being built.
+    While `faults`, which `rebuild` sets, keep it from being built, each page shows them.
     """
 
-    def __init__(self, port: int, rebuild: Callable[[], None], ready: Callable[[], None]) -> None:
-        super().__init__(rebuild, "127.0.0.1", port, root="", polling_interval=0.2)
+    def __init__(self, port: int, root: Path, rebuild: Callable[[], None], ready: Callable[[], None]) -> None:
+        super().__init__(rebuild, "127.0.0.1", port, str(root), polling_interval=0.2)
         self.faults: list[Fault] = []
         self.ready = ready
 

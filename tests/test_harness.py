@@ -295,7 +295,7 @@ class TestSetUp:
         environment = {
             **os.environ,
             "PIP_INDEX_URL": "http://127.0.0.1:9/simple",
-            "PIP_RETRIES": "0",
+            "PIP_RETRIES": "1",  # it says why only where it tries again
             "PIP_CONFIG_FILE": os.devnull,
         }
         environment.pop("PIP_FIND_LINKS", None)

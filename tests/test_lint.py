@@ -14,6 +14,7 @@ PYTHON = [sys.executable, "-m"]
 LINTERS = {
     "ruff check": [*PYTHON, "ruff", "check", "."],
     "ruff format": [*PYTHON, "ruff", "format", "--check", "."],
+    "prettier": [NODE, "node_modules/prettier/bin/prettier.cjs", "--check", "docs/stylesheets"],
     "eslint": [NODE, "node_modules/eslint/bin/eslint.js", "--max-warnings", "0", "."],
     "dotnet format": ["dotnet", "format", "tests/csharp/Tests/Tests.csproj", "--verify-no-changes"],
 }

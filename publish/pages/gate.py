@@ -40,8 +40,8 @@ class Looked(NamedTuple):
     anchors: set[str]
 
 
-def check(course: Course, site: Path) -> list[Fault]:
-    """Return all faults of the site built into `site` from a course."""
+def check(course: Course, site: Path, home: str = "/") -> list[Fault]:
+    """Return all faults of the site built into `site` from a course, to be served at the path `home` of its host."""
     known = known_code(course)
     files = {file.relative_to(site).as_posix(): file for file in sorted(site.rglob("*"))}
     pages = {path: look(course, path, file, known) for path, file in files.items() if path.endswith(".html")}
@@ -50,7 +50,7 @@ def check(course: Course, site: Path) -> list[Fault]:
     faults = [
         origin.fault(path, text, words)
         for path, page in pages.items()
-        for text, words in (*page.faults, *dead(path, page.links, files.keys(), anchors))
+        for text, words in (*page.faults, *dead(path, page.links, files.keys(), anchors, home))
     ]
     for path, file in files.items():
         if path.endswith(".css") and (match := STYLE_LOADS.search(file.read_text("utf-8"))):
@@ -144,12 +144,14 @@ def links(page: LexborHTMLParser) -> Iterator[str]:
             yield target
 
 
-def dead(page: str, targets: dict[str, None], files: Iterable[str], anchors: dict[str, set[str]]) -> Iterator[Found]:
+def dead(
+    page: str, targets: dict[str, None], files: Iterable[str], anchors: dict[str, set[str]], home: str
+) -> Iterator[Found]:
     """Find links and anchors that lead nowhere; case counts, whatever the file system thinks."""
     for target in targets:
         path, _, fragment = target.partition("#")
         path = path.partition("?")[0]
-        goal = resolve(page, unquote(path)) if path else page
+        goal = resolve(page, unquote(path), home) if path else page
         name = f"{goal.rpartition('/')[2].removesuffix('.html')}.md"
         words = (target, f"{name}#{fragment}" if fragment else name) if path else (f"({target})", f'"{target}"')
         if goal not in files:
@@ -158,10 +160,12 @@ def dead(page: str, targets: dict[str, None], files: Iterable[str], anchors: dic
             yield Found(f"a link to {target}: the page has no such anchor", words)
 
 
-def resolve(page: str, target: str) -> str:
-    """Return the path in the site that a relative link on `page` leads to."""
+def resolve(page: str, target: str, home: str) -> str:
+    """Return the path in the site, which lies at `home`, that a link on `page` leads to."""
+    if target.startswith("/") and not target.startswith(home):
+        return target  # beside the site
     parts = [] if target.startswith("/") else page.split("/")[:-1]
-    for part in target.split("/"):
+    for part in target.removeprefix(home).split("/"):
         if part == "..":
             parts = parts[:-1] if parts and parts[-1] != ".." else [*parts, ".."]
         elif part not in ("", "."):

@@ -39,10 +39,14 @@ class Snippet:
 
     @property
     def whole(self) -> str:
-        """The file a reader keeps: without markers and the blank lines that they leave behind."""
-        lines = (line for line in self.text.splitlines() if MARK not in line)
-        text = re.sub(r"\n{3,}(?= )", "\n\n", "\n".join(lines))  # within a class: one
-        return re.sub(r"\n{3,}", "\n" * (self.language.blank_lines + 1), text) + "\n"
+        """The file a reader keeps."""
+        return self.unmarked(self.text.splitlines()) + "\n"
+
+    def unmarked(self, lines: list[str]) -> str:
+        """Return the text of some of its lines without markers and the blank lines that they leave behind."""
+        text = "\n".join(line for line in lines if MARK not in line)
+        text = re.sub(r"\n{3,}(?= )", "\n\n", text)  # within a class: one
+        return re.sub(r"\n{3,}", "\n" * (self.language.blank_lines + 1), text)
 
 
 def unfit(path: str, text: str) -> list[Fault]:
@@ -58,14 +62,22 @@ def unfit(path: str, text: str) -> list[Fault]:
     return faults
 
 
+def bare(line: str) -> bool:
+    """Say whether a line holds no code: it is blank, or a marker."""
+    return not line.strip() or MARK in line
+
+
 def parse(path: str, text: str) -> tuple[Snippet, list[Fault]]:
-    """Find the sections of a snippet. Faults: malformed, duplicate, overlapping, unclosed or empty sections."""
+    """Find the sections of a snippet, of which one may lie inside another.
+
+    Faults: malformed, duplicate, overlapping, unclosed or empty sections.
+    """
     language = languages.of(path)
     snippet = Snippet(path, path.removeprefix("snippets/").removesuffix(language.suffix), language, text)
     marker = re.compile(rf"\s*{re.escape(language.comment)} {MARK} \[(start|end):([\w-]+)\]")
     faults: list[Fault] = []
     lines = text.splitlines()
-    opened: tuple[str, int] | None = None
+    opened: dict[str, int] = {}  # the sections that are open, each with the line of its marker
     for number, line in enumerate(lines, 1):
         if MARK not in line:
             continue
@@ -78,27 +90,28 @@ def parse(path: str, text: str) -> tuple[Snippet, list[Fault]]:
                 Fault(path, number, f"a section cannot be called {RESERVED}, which means what the program prints")
             )
         elif match[1] == "start":
-            if opened:
-                faults.append(
-                    Fault(path, number, f"section {match[2]} overlaps {opened[0]}, open since line {opened[1]}")
-                )
-            if match[2] in snippet.sections:
+            if match[2] in snippet.sections or match[2] in opened:
                 faults.append(Fault(path, number, f"section {match[2]} stands here twice; rename one"))
-            opened = match[2], number
-        elif opened is None or opened[0] != match[2]:
-            faults.append(Fault(path, number, f"ends section {match[2]}, which is not the open one"))
+            opened[match[2]] = number
+        elif match[2] not in opened:
+            faults.append(Fault(path, number, f"ends section {match[2]}, which is not open"))
         else:
-            first, last = opened[1] + 1, number - 1
-            while first <= last and not lines[first - 1].strip():
+            begun = opened.pop(match[2])
+            for other, place in opened.items():
+                if place > begun:
+                    wrong = f"section {other} overlaps {match[2]}, open since line {begun}; one may only hold the other"
+                    faults.append(Fault(path, place, wrong))
+            first, last = begun + 1, number - 1
+            while first <= last and bare(lines[first - 1]):
                 first += 1
-            while last >= first and not lines[last - 1].strip():
+            while last >= first and bare(lines[last - 1]):
                 last -= 1
             if first > last:
                 faults.append(Fault(path, number, f"section {match[2]} is empty"))
-            snippet.sections[match[2]] = Section(first, last, textwrap.dedent("\n".join(lines[first - 1 : last])))
-            opened = None
-    if opened:
-        faults.append(Fault(path, opened[1], f"section {opened[0]} is never closed; add [end:{opened[0]}]"))
+            code = textwrap.dedent(snippet.unmarked(lines[first - 1 : last]))
+            snippet.sections[match[2]] = Section(first, last, code)
+    for name, place in opened.items():
+        faults.append(Fault(path, place, f"section {name} is never closed; add [end:{name}]"))
     return snippet, faults
 
 
@@ -118,7 +131,7 @@ class Snippets:
 
 def read(root: Path) -> Snippets:
     """Read every file below `root`/snippets."""
-    library = Snippets()
+    found = Snippets()
     home = (root / "snippets").resolve()
     for file in sorted(home.rglob("*")):
         path = file.relative_to(home.parent).as_posix()
@@ -126,31 +139,31 @@ def read(root: Path) -> Snippets:
         if any(part.startswith(".") or part in ("__pycache__", "node_modules") for part in path.split("/")):
             continue
         if file.is_symlink() and not file.resolve().is_relative_to(home):
-            library.faults.append(Fault(path, 1, "is a link that leaves snippets/; put the file itself here"))
+            found.faults.append(Fault(path, 1, "is a link that leaves snippets/; put the file itself here"))
         elif file.is_dir():
             continue
         elif not suffix:
             known = ", ".join([*LANGUAGES, OUTPUT])
-            library.faults.append(Fault(path, 1, f"is of no kind that the course knows ({known}); move it elsewhere"))
+            found.faults.append(Fault(path, 1, f"is of no kind that the course knows ({known}); move it elsewhere"))
         else:
             text, faults = read_text(root, path)
             faults = faults or unfit(path, text)
-            library.faults += faults
+            found.faults += faults
             example = path.removeprefix("snippets/").removesuffix(suffix)
             if suffix == OUTPUT:
-                library.outputs[example] = text
+                found.outputs[example] = text
             elif not faults:
                 snippet, faults = parse(path, text)
-                library.faults += faults
-                library.examples.setdefault(example, {})[suffix] = snippet
-    for example in library.outputs.keys() - library.examples.keys():
-        if not library.faults:
-            library.faults.append(Fault(f"snippets/{example}{OUTPUT}", 1, "has no program beside it that prints it"))
+                found.faults += faults
+                found.examples.setdefault(example, {})[suffix] = snippet
+    for example in found.outputs.keys() - found.examples.keys():
+        if not found.faults:
+            found.faults.append(Fault(f"snippets/{example}{OUTPUT}", 1, "has no program beside it that prints it"))
     order = list(LANGUAGES)
-    for programs in library.examples.values():
+    for programs in found.examples.values():
         transcripts = [snippet for snippet in programs.values() if snippet.language.transcript]
         if transcripts and len(programs) > 1:
-            library.faults.append(Fault(transcripts[0].path, 1, "is a transcript, which stands alone; rename it"))
-    for example, programs in library.examples.items():
-        library.examples[example] = dict(sorted(programs.items(), key=lambda item: order.index(item[0])))
-    return library
+            found.faults.append(Fault(transcripts[0].path, 1, "is a transcript, which stands alone; rename it"))
+    for example, programs in found.examples.items():
+        found.examples[example] = dict(sorted(programs.items(), key=lambda item: order.index(item[0])))
+    return found
