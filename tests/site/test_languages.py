@@ -73,7 +73,9 @@ def test_each_later_choice_switches_every_block(page: Open) -> None:
 
 
 def test_chosen_block_stays_where_it_is(page: Open) -> None:
+    """In a browser that does not see to it by itself, as this one does."""
     tab = page(SOME)
+    tab.add_style_tag(content="* { overflow-anchor: none; }")
     choose(blocks(tab, True).first, OTHER)
     last = blocks(tab, True).last
     last.scroll_into_view_if_needed()
