@@ -234,10 +234,11 @@ def test_only_the_cluster_of_the_tests_gets_its_client(language: str, cluster: C
     assert (client(cluster.url), client(redis_url)) == ("true\n", "false\n")
 
 
-def test_a_transcript_follows_a_cluster_only_where_it_is_one(cluster: Cluster) -> None:
+def test_a_transcript_follows_only_the_cluster_of_the_tests(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     text = "".join(f"> SET k{number} v\nOK\n" for number in range(8))
-    assert replay(text, cluster.url, cluster=True) == text
     assert "(error) MOVED" in replay(text, cluster.url)
+    monkeypatch.setenv("REDIS_CLUSTER_OF_TESTS", cluster.url)
+    assert replay(text, cluster.url) == text
 
 
 def test_a_cluster_has_its_replicas() -> None:
