@@ -24,7 +24,8 @@ def replace(plain: Any, cluster: Any, url: str) -> None:
     before = plain.from_url.__func__
 
     def from_url(kind: Any, address: str, **options: Any) -> Any:
-        return cluster.from_url(url, **options) if address == url else before(kind, address, **options)
+        through = address == url and kind is plain  # a class of the program's own stays what it is
+        return cluster.from_url(url, **options) if through else before(kind, address, **options)
 
     plain.from_url = classmethod(from_url)  # type: ignore[arg-type]
 
