@@ -73,7 +73,7 @@ def run_alone(snippet: Snippet) -> Ran:
     try:
         watches = [Watch(shard.url) for shard in shards]
         if snippet.language.transcript:
-            said = redis_cli.replay(snippet.text, shards[0].url, snippet.path, cluster=bool(shared))
+            said = redis_cli.replay(snippet.text, environment["REDIS_URL"], snippet.path)
             return Ran(said, all_keys(shards), written(watches))
         with tempfile.TemporaryDirectory(prefix="reader ") as folder:
             Path(folder, snippet.file).write_text(snippet.whole, "utf-8")

@@ -28,7 +28,7 @@ from mkdocs.structure.pages import Page
 from mkdocs.structure.toc import get_toc
 
 from publish.pages.expand import LINE_ANCHOR, Expander
-from publish.pages.kept import FOLDER, Kept, digest, machine
+from publish.pages.kept import FOLDER, Kept, Record, digest, machine
 from publish.pages.origin import line_of
 from publish.pages.protocol import Part, Site
 from publish.sources import languages
@@ -76,7 +76,7 @@ class Warnings(logging.Handler):
         self.faults.append(Fault(path, line or 1, said))
 
 
-class Press(BasePlugin):
+class Press(BasePlugin):  # type: ignore[no-untyped-call]
     """The plugin that makes of MkDocs' site ours: one for each build. MkDocs calls its methods by their names."""
 
     def __init__(self, course: Course, parts: tuple[Part, ...], kept: Kept) -> None:
@@ -85,8 +85,8 @@ class Press(BasePlugin):
         self.expander = Expander(course, parts)
         self.globals = {name: value for part in parts for name, value in part.globals(course).items()}
         self.site = ""  # the digest of what all pages are made from
-        self.old: dict[str, dict[str, Any]] = {}  # records of pages that need not be rendered, by the page's path
-        self.new: dict[str, tuple[str, dict[str, Any]]] = {}  # keys and records of those that were, by the page's path
+        self.old: dict[str, Record] = {}  # records of pages that need not be rendered, by the page's path
+        self.new: dict[str, tuple[str, Record]] = {}  # keys and records of those that were, by the page's path
 
     def on_files(self, files: Files, config: MkDocsConfig) -> None:
         """Add what is generated: the listing and the download of each file with code, and what the parts make."""
@@ -118,7 +118,7 @@ class Press(BasePlugin):
         if kept := self.kept.get(key):
             self.old[path], page.content, page.toc = kept, "", get_toc([])
         else:
-            self.new[path], page.markdown = (key, {}), text
+            self.new[path], page.markdown = (key, Record("", [])), text
             render(config, files)
 
     def on_page_content(self, html: str, page: Page, **_: object) -> str:
@@ -132,7 +132,7 @@ class Press(BasePlugin):
         press = self
 
         class Template(jinja2.Template):
-            def render(self, context: dict[str, Any]) -> str:  # type: ignore[override]
+            def render(self, context: dict[str, Any]) -> str:
                 return press.whole(context, super().render)
 
         env.globals.update(self.globals)
@@ -140,13 +140,14 @@ class Press(BasePlugin):
 
     def on_page_context(self, context: Any, page: Page, config: MkDocsConfig, nav: Navigation) -> None:
         """Put into the search index what a page that was kept has there."""
-        index = config.plugins["material/search"].search_index  # which has just been given this page
+        search: Any = config.plugins["material/search"]
+        index = search.search_index  # which has just been given this page
         path = page.file.src_uri
         if path in self.old:
-            index.entries += self.old[path]["entries"]
+            index.entries += self.old[path].entries
         else:
-            found = [entry for entry in index.entries if entry["location"].partition("#")[0] == page.url]
-            self.new[path][1]["entries"] = found
+            own = [entry for entry in index.entries if entry["location"].partition("#")[0] == page.url]
+            self.new[path][1].entries = own
 
     def whole(self, context: dict[str, Any], render: Callable[[dict[str, Any]], str]) -> str:
         """Return the whole HTML of a page: what was kept, or what its template makes of it."""
@@ -154,10 +155,10 @@ class Press(BasePlugin):
         if page is None:
             return render(context)
         if page.file.src_uri in self.old:
-            return str(self.old[page.file.src_uri]["html"])
+            return self.old[page.file.src_uri].html
         record = self.new[page.file.src_uri][1]
-        record["html"] = render(context)
-        return str(record["html"])
+        record.html = render(context)
+        return record.html
 
     def keep(self) -> None:
         """Keep what this build has rendered, and nothing of earlier ones that it has not used."""
@@ -200,13 +201,13 @@ def in_order(nav: Any) -> dict[str, int]:
 
 
 class Server(LiveReloadServer):
-    """Serves a site on loopback, builds and reloads it when a file changes, and shows in the browser what is wrong.
+    """Serves the folder `root` on loopback; when a file changes, has it built anew, and the browser load it again.
 
-    `rebuild` sets `root` to the folder of the last good site, and `faults` to what keeps a newer one from being built.
+    While `faults`, which `rebuild` sets, keep it from being built, each page shows them.
     """
 
-    def __init__(self, port: int, rebuild: Callable[[], None], ready: Callable[[], None]) -> None:
-        super().__init__(rebuild, "127.0.0.1", port, root="", polling_interval=0.2)
+    def __init__(self, port: int, root: Path, rebuild: Callable[[], None], ready: Callable[[], None]) -> None:
+        super().__init__(rebuild, "127.0.0.1", port, str(root), polling_interval=0.2)
         self.faults: list[Fault] = []
         self.ready = ready
 
@@ -215,7 +216,7 @@ class Server(LiveReloadServer):
         for path in watched:
             self.watch(str(path))
         try:
-            self.serve()
+            self.serve()  # type: ignore[no-untyped-call]
         except KeyboardInterrupt:
             pass
         finally:
@@ -228,7 +229,8 @@ class Server(LiveReloadServer):
 
     def _inject_js_into_html(self, content: bytes, epoch: int) -> bytes:
         page, end, rest = content.rpartition(b"</body>")
-        return bytes(super()._inject_js_into_html(page + notice(self.faults).encode() + end + rest, epoch))
+        marked = page + notice(self.faults).encode() + end + rest
+        return bytes(super()._inject_js_into_html(marked, epoch))  # type: ignore[no-untyped-call]
 
 
 NOTICE = """<div role="alert" id="faults" style="position:fixed;inset:auto 0 0;z-index:99;max-height:60vh;overflow:auto;

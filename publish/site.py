@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import itertools
 import os
 import shutil
 import signal
@@ -50,24 +49,24 @@ def serve(port: int) -> None:
     for ending in (signal.SIGINT, signal.SIGTERM):  # so that the temporary site is removed
         signal.signal(ending, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="course-") as folder:
-        drafts = (Path(folder, str(number)) for number in itertools.count(1))
+        site, draft = Path(folder, "site"), Path(folder, "draft")
 
         def rebuild() -> None:
             print("building …", flush=True)
-            started, draft = time.monotonic(), next(drafts)
+            started = time.monotonic()
             server.faults = drafted(draft, server.url)
             if server.faults:
                 print(*server.faults, sep="\n", file=sys.stderr, flush=True)
                 shutil.rmtree(draft, ignore_errors=True)
             else:
-                shown, server.root = server.root, str(draft)
-                shutil.rmtree(shown, ignore_errors=True)
+                shutil.rmtree(site, ignore_errors=True)
+                draft.rename(site)
                 print(f"built in {time.monotonic() - started:.1f} s", flush=True)
 
         def ready() -> None:
             print(f"Serving on {server.url} – stop with Ctrl+C", flush=True)
 
-        server = generator.Server(port, rebuild, ready)
+        server = generator.Server(port, site, rebuild, ready)
         rebuild()
         if server.faults:
             sys.exit(1)

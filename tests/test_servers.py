@@ -103,12 +103,12 @@ class TestOutcomes:
         """Tell whether the mark says what is declared."""
         return unmarked(self.root, TARGETS["cluster"]) == []
 
-    def judged(self, outcome: Literal["passed", "failed", "skipped"], said: str = "") -> pytest.TestReport:
+    def judged(self, outcome: Literal["passed", "failed"], said: str = "") -> pytest.TestReport:
         """Return what becomes of the report of a test that is declared to say CROSSSLOT on a cluster."""
         (self.root / differences.FILE).write_text(ENTRY, "utf-8")
         report = pytest.TestReport("a::b", ("a", 1, "b"), {}, outcome, said, "call")
         elsewhere = Elsewhere(self.root, TARGETS["cluster"], everything=False)
-        elsewhere.judge(report, (f"{TEST_FILE}.py", "it_reads"), "test_it_reads")
+        elsewhere.judge(report, (f"{TEST_FILE}.py", "it_reads"))
         return report
 
     def test_what_ran_is_marked_with_the_version(self) -> None:
@@ -167,10 +167,13 @@ class TestOutcomes:
         report = self.judged("failed", "it says MOVED")
         assert report.outcome == "failed"
         assert "declares that it fails with 'CROSSSLOT'" in str(report.sections)
-        report = self.judged("passed")
-        assert report.outcome == "failed"
-        assert f"holds on cluster, and {differences.FILE} says it does not" in report.longreprtext
-        assert self.judged("skipped").outcome == "skipped"
+        assert self.judged("passed").outcome == "passed"
+
+    @pytest.mark.parametrize(("outcome", "holding"), [("passed", [f"{TEST_FILE}.py it_reads"]), ("differs", [])])
+    def test_a_declared_test_that_holds_is_said(self, outcome: str, holding: list[str]) -> None:
+        (self.root / differences.FILE).write_text(ENTRY, "utf-8")
+        self.ran(outcome)
+        assert Elsewhere(self.root, TARGETS["cluster"], everything=True).holding(self.recorder) == holding
 
 
 PROGRAM, TESTS = "snippets/patterns/cache-aside/naive.py", "tests/patterns/cache-aside/test_naive.py"
@@ -208,6 +211,11 @@ class TestSession:
         assert (row.servers, row.differs) == ({"7.4": row.versions["Redis"]}, {"7.4": ["other"]})
         assert self.run("--on", "7.4").returncode == pytest.ExitCode.NO_TESTS_COLLECTED
         assert self.run("--on", "7.4", ALL="1", CI="true").returncode == 0, "and it says what the ledger says"
+        (self.root / TESTS).write_text(TWO.replace("REDIS_SERVER", "no such thing"), "utf-8")
+        assert self.run().returncode == 0
+        result = self.run("--on", "7.4")
+        assert result.returncode == 1
+        assert f"{TESTS} other holds on 7.4: take it out of {differences.FILE}" in result.stdout
 
     def test_a_server_that_is_not_here_is_one_sentence(self) -> None:
         (self.root / ".venv").unlink()
@@ -234,10 +242,11 @@ def test_only_the_cluster_of_the_tests_gets_its_client(language: str, cluster: C
     assert (client(cluster.url), client(redis_url)) == ("true\n", "false\n")
 
 
-def test_a_transcript_follows_a_cluster_only_where_it_is_one(cluster: Cluster) -> None:
+def test_a_transcript_follows_only_the_cluster_of_the_tests(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     text = "".join(f"> SET k{number} v\nOK\n" for number in range(8))
-    assert replay(text, cluster.url, cluster=True) == text
     assert "(error) MOVED" in replay(text, cluster.url)
+    monkeypatch.setenv("REDIS_CLUSTER_OF_TESTS", cluster.url)
+    assert replay(text, cluster.url) == text
 
 
 def test_a_cluster_has_its_replicas() -> None:

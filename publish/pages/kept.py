@@ -5,6 +5,7 @@ import functools
 import hashlib
 import json
 import os
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,28 +14,36 @@ FOLDER = ".press_cache"  # below the repository; git leaves it out
 RENDERERS = ("mkdocs", "mkdocs-material", "markdown", "pymdown-extensions", "pygments", "jinja2", "selectolax")
 
 
+@dataclass
+class Record:
+    """A rendered page: its HTML, and what the search index has of it."""
+
+    html: str
+    entries: list[dict[str, Any]]
+
+
 class Kept:
-    """Records in a folder, each a file of JSON that is named by the digest of what it was made from."""
+    """Records in a folder, each a file of JSON that is named by the digest of what its page was made from."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.used: set[str] = set()
 
-    def get(self, key: str) -> dict[str, Any] | None:
+    def get(self, key: str) -> Record | None:
         """Return a record, if there is one that can be read."""
         self.used.add(key)
         try:
-            return dict(json.loads((self.folder / key).read_text("utf-8")))
+            return Record(**json.loads((self.folder / key).read_text("utf-8")))
         except (OSError, ValueError, TypeError):
             return None
 
-    def put(self, key: str, record: dict[str, Any]) -> None:
+    def put(self, key: str, record: Record) -> None:
         """Keep a record, whole or not at all. Where that cannot be written, the next build does the work again."""
         self.used.add(key)
         draft = self.folder / f"{key}.{os.getpid()}"
         with contextlib.suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True)
-            draft.write_text(json.dumps(record), "utf-8")
+            draft.write_text(json.dumps(asdict(record)), "utf-8")
             draft.replace(self.folder / key)
 
     def forget_unused(self) -> None:
