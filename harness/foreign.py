@@ -13,6 +13,7 @@ from typing import TypeVar
 import pytest
 
 from harness.servers import redis_server_binary, shared_cluster
+from harness.shared import shared_redis
 from harness.tls import KEY, shared_tls
 from harness.toolchain import NODE, need, run
 from publish.sources import proofs
@@ -22,7 +23,6 @@ ROOT = Path(__file__).resolve().parent.parent
 LIMIT = 300  # seconds for a file of tests, the first build included
 
 Results = dict[str, str]  # by test name: "" where it passed, else what it said
-redis_url = ""  # the session's Redis, which the tests share and flush; set by conftest.py
 
 
 def once(function: Callable[..., T]) -> Callable[..., T]:
@@ -45,9 +45,14 @@ def once(function: Callable[..., T]) -> Callable[..., T]:
 
 
 def environment(text: str) -> dict[str, str]:
-    """Return what tests with this text may ask for. A cluster and a TLS endpoint are started only for their names."""
-    found = {"REDIS_URL": redis_url, "REDIS_SERVER": redis_server_binary()}
+    """Return what tests with this text may ask for. A cluster and a TLS endpoint are started only for their names.
+
+    Redis and cluster are empty: the tests refuse others.
+    """
+    shared_redis().flush()
+    found = {"REDIS_URL": shared_redis().url, "REDIS_SERVER": redis_server_binary()}
     if "REDIS_CLUSTER_URL" in text:
+        shared_cluster().flush()
         found["REDIS_CLUSTER_URL"] = shared_cluster().url
     if "REDIS_TLS_URL" in text:
         tls = shared_tls()
@@ -168,7 +173,7 @@ def share(nodeid: str) -> str:
     file = nodeid.partition("::")[0]
     if file.endswith("Tests.cs") or "dotnet format" in nodeid:
         return "the C# build"
-    if "test_contract.py" in file or "test_traced_program" in nodeid:
+    if "test_contract.py" in file or "test_docs.py" in file or "test_traced_program" in nodeid:
         return "the runs of the programs"
     return file if file.endswith(".test.mjs") else nodeid
 

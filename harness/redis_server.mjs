@@ -11,12 +11,26 @@ const stops = new Set();
 process.on("exit", () => stops.forEach((stop) => stop()));
 for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(1));
 
-/** The URL of the session's Redis with nothing in it. No default: whatever it names is flushed. */
-export async function flushed() {
-  if (!process.env.REDIS_URL) throw new Error("Set REDIS_URL to a Redis that may be flushed.");
-  const client = new Redis(process.env.REDIS_URL, { maxRetriesPerRequest: 1 });
-  await client.flushall().finally(() => client.disconnect());
-  return process.env.REDIS_URL;
+const seenEmpty = {}; // by address: the look at it before anything is flushed
+
+/** Flush a database of a Redis. At the first time all databases must be empty: it may be one that we did not start. */
+async function flush(client) {
+  const { host, port } = client.options;
+  const address = `${host}:${port}`;
+  seenEmpty[address] ??= client.info("keyspace").then((info) => {
+    const [held] = info.match(/^db\d+:keys=\d+/m) ?? [];
+    if (held) throw new Error(`${address} holds keys (${held}); the tests flush it, so they refuse.`);
+  });
+  await seenEmpty[address];
+  await client.flushdb();
+}
+
+/** The URL of the Redis that all tests share, with nothing in it. No default: whatever it names is flushed. */
+export async function flushed(url = process.env.REDIS_URL) {
+  if (!url) throw new Error("Set REDIS_URL to a Redis that may be flushed.");
+  const client = new Redis(url, { maxRetriesPerRequest: 1 });
+  await flush(client).finally(() => client.disconnect());
+  return url;
 }
 
 /** The shards of the cluster at this URL, with nothing in them; each a client, closed when the test ends. */
@@ -25,7 +39,7 @@ export async function flushedShards(t, url) {
   await once(cluster, "ready");
   const shards = cluster.nodes("master");
   t.after(() => cluster.disconnect());
-  await Promise.all(shards.map((shard) => shard.flushall()));
+  await Promise.all(shards.map(flush));
   return shards;
 }
 

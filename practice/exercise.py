@@ -101,7 +101,7 @@ def check_in_process(exercise: Exercise, path: Path, url: str) -> int:
     """Do the same in a process of its own, which can be stopped."""
     command = [sys.executable, "-m", "practice.exercise", "--check", str(exercise.number), str(path), url]
     try:
-        result = toolchain.run(command, ROOT, LIMIT)
+        result = toolchain.run(command, ROOT, LIMIT, REDIS_URL=url)  # whatever the student's file asks for
     except TimeoutError:
         sys.exit(f"{exercise.file()} still ran after {LIMIT:g} s and was stopped; look for a loop that does not end.")
     print(result.stderr + result.stdout, end="", flush=True)

