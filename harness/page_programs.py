@@ -1,28 +1,53 @@
 """A pytest plugin for pytest-markdown-docs: the Python that a Markdown file stands for.
 
-For a page of the course that is, for each Python example it includes, the whole program with `main` called: a section
-alone only defines functions and proves nothing. For any other file it is the literal fences.
+For a page of the course that is, for each Python example it includes, the whole program: a section alone only defines
+functions and proves nothing. For any other file it is the literal fences.
+
+A program runs as a reader runs it, and once: where RUNS_FILE names the outputs of programs that have run (by the digest
+of their files, so that a file which has changed since runs again), the page is held against that run.
 """
 
+import functools
+import json
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from harness.runs import ran
 from publish.sources import snippets
 from publish.sources.blocks import split
 from publish.sources.includes import parse
+from publish.sources.snippets import Library, digest
 
 ROOT = Path(__file__).resolve().parent.parent
-WANTS_EMPTY = {"anti-patterns/eviction"}  # refuses a Redis that holds keys, as the programs before it leave some
-EMPTY = "import os, redis; redis.Redis.from_url(os.environ['REDIS_URL']).flushall()\n"
+RUNS_FILE = "RUNS_FILE"  # the environment variable
+CALL = "from harness.page_programs import prints_what_is_stored\nprints_what_is_stored({!r})\n"
+
+
+@functools.cache
+def library() -> Library:
+    """Return the snippets."""
+    return snippets.read(ROOT)
+
+
+@functools.cache
+def known() -> dict[str, str]:
+    """Return the outputs of the programs that have run already, by the digest of their files."""
+    file = os.environ.get(RUNS_FILE)
+    return json.loads(Path(file).read_text("utf-8")) if file else {}
+
+
+def prints_what_is_stored(example: str) -> None:
+    """Hold what the Python program of an example prints against what the page shows."""
+    snippet = library().examples[example][".py"]
+    output = known().get(digest(snippet.text)) or ran(snippet).output
+    assert output == library().outputs[example], f"{snippet.path} prints something else: {output}"
 
 
 class Parser:
     """Looks to pytest-markdown-docs like a markdown-it parser."""
-
-    def __init__(self) -> None:
-        self.library = snippets.read(ROOT)
 
     def parse(self, markdown: str) -> list[SimpleNamespace]:
         """Return a fence token for each literal fence, and for each Python example that is included."""
@@ -34,12 +59,10 @@ class Parser:
                 continue
             for number, line in enumerate(lines, block.line):
                 include = parse(line)
-                python = self.library.examples.get(include.example, {}).get(".py") if include else None
+                python = library().examples.get(include.example, {}).get(".py") if include else None
                 if python and python.example not in examples:
                     examples.add(python.example)
-                    file = f"__file__ = {str(ROOT / python.path)!r}  # some start themselves once more\n"
-                    file += EMPTY if python.example in WANTS_EMPTY else ""
-                    fences.append(fence("python", f"{file}{python.whole}\nmain()\n", number))
+                    fences.append(fence("python", CALL.format(python.example), number))
         return fences
 
 

@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup, Tag
 
+from harness.runs import ran
 from publish.pages import render
 from publish.pages.check import check
 from publish.pages.expand import Press
 from publish.parts import questions as bank
 from publish.parts import quiz
+from publish.sources import snippets
 from tests.publish.conftest import Write
-from tests.test_contract import BY_PATH, ran
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CODE = "{0} --8<-- [start:read]\na = 1\n{0} --8<-- [end:read]\n"
@@ -278,10 +279,11 @@ def test_quiz_page_asks_everything_once_and_in_order(course: Path) -> None:
 # The course's own bank
 
 BANKED = Press(ROOT).questions
+LIBRARY = snippets.read(ROOT)
 TRACED = [
     (question.id, snippet.path)
     for question in BANKED.values()
-    for snippet in BY_PATH.values()
+    for snippet in LIBRARY.snippets
     if snippet.example == question.program
 ]
 
@@ -289,7 +291,8 @@ TRACED = [
 @pytest.mark.parametrize(("id", "path"), TRACED)
 def test_traced_program_prints_the_right_option(id: str, path: str) -> None:
     question = BANKED[id]
-    line = ran(BY_PATH[path]).output.splitlines()[int(question.line) - 1]
+    [snippet] = [one for one in LIBRARY.snippets if one.path == path]
+    line = ran(snippet).output.splitlines()[int(question.line) - 1]
     assert [option.text for option in question.options if option.right] == [line]
 
 
