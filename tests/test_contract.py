@@ -108,7 +108,7 @@ def locked(extension: str) -> dict[str, str]:
     if extension == ".mjs":
         packages = json.loads((ROOT / "package-lock.json").read_text("utf-8"))["packages"]
         return {path.removeprefix("node_modules/"): entry.get("version", "") for path, entry in packages.items()}
-    project = (ROOT / "tests" / "csharp" / "Tests" / "Tests.csproj").read_text("utf-8")
+    project = (ROOT / "harness" / "csharp" / "Snippets" / "Snippets.csproj").read_text("utf-8")
     return dict(re.findall(r'PackageReference Include="(.+?)" Version="(.+?)"', project))
 
 

@@ -301,7 +301,7 @@ class TestSetUp:
 def test_what_builds_or_runs_once_is_in_one_process() -> None:
     """Two processes that build the C# tests at once fail; two that run the programs do it twice."""
     shares = [
-        ["tests/a/OneTests.cs::x", "tests/b/TwoTests.cs::y", "tests/test_lint.py::test_lint[dotnet format]"],
+        ["tests/a/OneTests.cs::x", "tests/b/TwoTests.cs::y", "tests/test_lint.py::test_lint[C#]"],
         ["tests/test_contract.py::test_a[p]", "tests/publish/test_quiz.py::test_traced_program_prints_it[q]"],
         ["tests/a/one.test.mjs::x", "tests/a/one.test.mjs::y"],
         ["tests/a/two.test.mjs::x"],

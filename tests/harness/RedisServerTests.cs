@@ -2,6 +2,7 @@ using StackExchange.Redis;
 using Xunit;
 
 /// <summary>Nobody loses data to a test in C#: a Redis that we did not start is emptied only where it was empty.</summary>
+[Collection(nameof(RedisServerTests))] // not on the Redis that others share
 public sealed class RedisServerTests : IAsyncLifetime
 {
     RedisServer server = null!;

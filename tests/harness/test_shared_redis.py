@@ -6,6 +6,7 @@ The helpers in C# and Node.js are held to the same in the files beside this one.
 import contextlib
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -175,3 +176,9 @@ def test_benchmarks_do_not_touch_the_redis_that_redis_url_names(
     monkeypatch.setattr(rows, "SHORTEST", 1e-6)
     bench.main()
     assert json.loads((tmp_path / "results.json").read_text("utf-8"))["rows"]["batch-get"]["variants"]
+
+
+def test_csharp_classes_that_run_beside_others_keep_off_the_shared_redis() -> None:
+    files = [file for file in (ROOT / "tests").rglob("*Tests.cs") if "[Collection(" in file.read_text("utf-8")]
+    assert files
+    assert [file.name for file in files if re.search("Flushed(Session|Cluster)", file.read_text("utf-8"))] == []
