@@ -33,7 +33,7 @@ class Exercise(NamedTuple):
 
     number: int
     kind: str  # one of TASKS
-    folder: str  # below snippets/ and tests/
+    folder: str  # below snippets/, practice/ and tests/
     page: str
     minutes: int
     where: str
@@ -52,7 +52,7 @@ class Exercise(NamedTuple):
     @property
     def checks(self) -> list[Check]:
         """What the solution must fulfil, in order."""
-        checks: list[Check] = load(ROOT / "tests" / self.folder / "checks.py").CHECKS
+        checks: list[Check] = load(ROOT / "practice" / self.folder / "checks.py").CHECKS
         return checks
 
 
