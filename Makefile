@@ -2,9 +2,10 @@
 PYTHON ?= python3
 PORT ?= 8000
 PY = .venv/bin/python
+LOCK = $(PY) -m uv pip compile --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet
 export NO_MKDOCS_2_WARNING = 1
 
-.PHONY: help setup serve test test-quick site output diagrams exercise demo-write-behind bench handout lock
+.PHONY: help setup serve test test-quick test-full site output diagrams exercise demo-write-behind bench handout lock
 
 help: ## Print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 26
@@ -17,10 +18,14 @@ serve: setup ## Build the site and serve it on http://127.0.0.1:8000 with live r
 
 test: setup ## Run every test against a real Redis (of its own, or REDIS_URL), and keep the ledger
 	@$(PY) -m pytest --numprocesses $(if $(REDIS_URL),0,3) --dist loadscope --ignore=tests/site
-	@REDIS_URL= $(PY) -m pytest --numprocesses 2 tests/site
+	@REDIS_URL= $(PY) -m pytest --numprocesses 2 -m "not full" tests/site
 
 test-quick: setup ## Run what an edit needs: the press, and the examples that have changed; no browser
 	@$(PY) -m harness.quick
+
+test-full: setup ## Run the programs on Redis 7.4, Valkey and a cluster too, where they have not since they changed (ALL=1: all)
+	@$(PYTHON) bootstrap.py full
+	@$(PY) -m harness.full
 
 site: setup ## Build strictly into site/
 	@$(PY) -m publish.site build
@@ -29,7 +34,7 @@ output: setup ## Store again what the programs print
 	@$(PY) -m harness.runner
 
 diagrams: setup ## Render the Mermaid diagrams that have changed
-	@$(PY) -m publish.pages.diagrams
+	@$(PY) -m publish.draw
 
 exercise: setup ## Check your solution of an exercise, by its number (N=2), in Python or IN=csharp, IN=node
 	@$(PY) -m practice.exercise $(N) $(IN)
@@ -44,5 +49,5 @@ handout: site ## Print the handout to build/handout.pdf, which the next build pu
 	@$(PY) -m publish.parts.handout
 
 lock: setup ## Write requirements*.txt anew from requirements*.in
-	@for name in requirements requirements-node; do $(PY) -m uv pip compile --upgrade --universal --python-version 3.11 \
-	  --generate-hashes --no-annotate --no-header --quiet $$name.in -o $$name.txt; done
+	@for name in requirements requirements-node; do $(LOCK) $$name.in -o $$name.txt; done
+	@$(LOCK) --no-deps requirements-full.in -o requirements-full.txt

@@ -16,7 +16,7 @@ from harness.servers import redis_server_binary, shared_cluster
 from harness.shared import shared_redis
 from harness.tls import KEY, shared_tls
 from harness.toolchain import NODE, need, run
-from publish.sources import proofs
+from publish.sources import languages, proofs
 
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parent.parent
@@ -70,7 +70,7 @@ def add(results: Results, name: str, said: str) -> None:
 class ForeignFile(pytest.File):
     """A test file in another language."""
 
-    tool: str | None = None  # what the machine may lack
+    shared = ""  # what all its files share, so that they must run in one process
 
     def results(self) -> Results:
         """Run the file, at most once in a session."""
@@ -78,7 +78,7 @@ class ForeignFile(pytest.File):
 
     def collect(self) -> Iterator[pytest.Item]:
         """Yield a test for each name in the file."""
-        names = proofs.names(self.path.read_text("utf-8"), self.path.suffix)
+        names = proofs.names(self.path.read_text("utf-8"), self.path.name)
         if not names:
             raise self.CollectError(f"{self.path}: no test found; declare them as the other files do")
         for name, line in names.items():
@@ -96,8 +96,7 @@ class ForeignTest(pytest.Item):
     def runtest(self) -> None:
         """Run the whole file once, and report this test's part."""
         assert isinstance(self.parent, ForeignFile)
-        if self.parent.tool:
-            need(self.parent.tool)
+        need(languages.of(self.path.name).tool)
         results = self.parent.results()
         extra = set(results) - self.names
         assert not extra, f"ran tests that the scan of names did not find: {sorted(extra)}"
@@ -170,7 +169,7 @@ class NodeFile(ForeignFile):
 class CSharpFile(ForeignFile):
     """A file of xunit tests, in a class called like the file."""
 
-    tool = ".NET 10 SDK"
+    shared = "the C# build"
 
     def results(self) -> Results:
         """Run the C# tests that this session selected, all at once, and return this class's."""
@@ -178,20 +177,29 @@ class CSharpFile(ForeignFile):
         return dotnet_results(frozenset(file.path for file in files)).get(self.path.stem, {})
 
 
+RUNNERS: dict[str, type[ForeignFile]] = {"node --test": NodeFile, "dotnet test": CSharpFile}
+
+
+def runner(file: str) -> type[ForeignFile] | None:
+    """Return what runs a test file in another language, None for any other file."""
+    language = languages.LANGUAGES.get(languages.suffix(file))
+    return RUNNERS.get(language.test_runner) if language and language.is_test(file) else None
+
+
 def share(nodeid: str) -> str:
     """Return what a test shares with others, which must then run in one process; its own name where it is nothing."""
     file = nodeid.partition("::")[0]
-    if file.endswith("Tests.cs") or nodeid.endswith("[C#]"):
-        return "the C# build"
+    if nodeid.endswith("[C#]"):
+        return CSharpFile.shared
     if "test_contract.py" in file or "test_docs.py" in file or "test_traced_program" in nodeid:
         return "the runs of the programs"
-    return file if file.endswith(".test.mjs") else nodeid
+    found = runner(file)
+    if found:
+        return found.shared or file
+    return file if file.endswith("site/test_handout.py") else nodeid  # it prints once for all of its tests
 
 
 def collect_file(path: Path, parent: pytest.Collector) -> ForeignFile | None:
     """Return a collector for a test file in another language, None for any other file."""
-    if path.name.endswith(".test.mjs"):
-        return NodeFile.from_parent(parent, path=path)
-    if path.name.endswith("Tests.cs"):
-        return CSharpFile.from_parent(parent, path=path)
-    return None
+    found = runner(path.name)
+    return found.from_parent(parent, path=path) if found else None

@@ -1,7 +1,7 @@
 """A pytest plugin for pytest-markdown-docs: the Python that a Markdown file stands for.
 
-For a page of the course that is, for each Python example it includes, the whole program: a section alone only defines
-functions and proves nothing. For any other file it is the literal fences.
+For a page of the course that is, for each program in Python that it includes, the whole program: a section alone only
+defines functions and proves nothing. For any other file it is the literal fences.
 
 A program runs as a reader runs it, and once: where RUNS_FILE names the outputs of programs that have run (by the digest
 of their files, so that a file which has changed since runs again), the page is held against that run.
@@ -18,8 +18,9 @@ import pytest
 from harness.runs import ran
 from publish.sources import snippets
 from publish.sources.blocks import split
+from publish.sources.files import digest
 from publish.sources.includes import parse
-from publish.sources.snippets import Library, digest
+from publish.sources.snippets import Snippet, Snippets
 
 ROOT = Path(__file__).resolve().parent.parent
 RUNS_FILE = "RUNS_FILE"  # the environment variable
@@ -27,7 +28,7 @@ CALL = "from harness.page_programs import prints_what_is_stored\nprints_what_is_
 
 
 @functools.cache
-def library() -> Library:
+def library() -> Snippets:
     """Return the snippets."""
     return snippets.read(ROOT)
 
@@ -39,19 +40,19 @@ def known() -> dict[str, str]:
     return json.loads(Path(file).read_text("utf-8")) if file else {}
 
 
-def prints_what_is_stored(example: str) -> None:
-    """Hold what the Python program of an example prints against what the page shows."""
-    snippet = library().examples[example][".py"]
-    output = known().get(digest(snippet.text)) or ran(snippet).output
-    assert output == library().outputs[example], f"{snippet.path} prints something else: {output}"
+def prints_what_is_stored(path: str) -> None:
+    """Hold what a program prints against what the page shows."""
+    [program] = [one for one in library().files if one.path == path]
+    output = known().get(digest(program.text)) or ran(program).output
+    assert output == library().outputs[program.example], f"{path} prints something else: {output}"
 
 
 class Parser:
     """Looks to pytest-markdown-docs like a markdown-it parser."""
 
     def parse(self, markdown: str) -> list[SimpleNamespace]:
-        """Return a fence token for each literal fence, and for each Python example that is included."""
-        fences, examples = [], set()
+        """Return a fence token for each literal fence, and for each program in Python that is included."""
+        fences, programs = [], set()
         for block in split(markdown):
             lines = block.text.split("\n")
             if block.fenced:
@@ -59,11 +60,16 @@ class Parser:
                 continue
             for number, line in enumerate(lines, block.line):
                 include = parse(line)
-                python = library().examples.get(include.example, {}).get(".py") if include else None
-                if python and python.example not in examples:
-                    examples.add(python.example)
-                    fences.append(fence("python", CALL.format(python.example), number))
+                for program in callable_programs(library(), include.example) if include else ():
+                    if program.path not in programs:
+                        programs.add(program.path)
+                        fences.append(fence("python", CALL.format(program.path), number))
         return fences
+
+
+def callable_programs(library: Snippets, example: str) -> list[Snippet]:
+    """Return the programs of an example that Python can call."""
+    return [program for program in library.examples.get(example, {}).values() if program.language.call]
 
 
 def fence(info: str, content: str, line: int) -> SimpleNamespace:

@@ -9,10 +9,10 @@ from publish.sources import ledger, snippets
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def changed(library: snippets.Library) -> list[str]:
+def changed(library: snippets.Snippets) -> list[str]:
     """Return the paths of the snippets whose row in the ledger is missing, stale or red."""
-    rows = ledger.load(ROOT)
-    return [one.path for one in library.snippets if ledger.problem(ROOT, library, rows, one)]
+    rows = ledger.Ledger(ROOT)
+    return [one.path for one in library.files if rows.problem(one)]
 
 
 def main() -> None:
@@ -21,10 +21,11 @@ def main() -> None:
     paths = changed(library)
     print(f"Changed since they were run: {', '.join(paths) or 'no snippets'}.", flush=True)
     code = subprocess.run([sys.executable, "-m", "pytest", "-q", "tests/publish"], cwd=ROOT).returncode
-    examples = {one.example: one for one in library.snippets if one.path in paths}
+    examples = {one.example: one for one in library.files if one.path in paths}
     if examples:
-        tests = {one.language.test_path(one.example) for one in library.snippets if one.example in examples}
-        words = " or ".join(sorted({f"{example}." for example in examples} | {Path(path).name for path in tests}))
+        tests = {one.language.test_path(one.example) for one in library.files if one.example in examples}
+        programs = {one.path for one in library.files if one.example in examples}
+        words = " or ".join(sorted(programs | {Path(path).name for path in tests}))
         files = sorted(path for path in tests if (ROOT / path).exists())
         command = [sys.executable, "-m", "pytest", "-q", *files, "tests/test_contract.py", "-k", words]
         code = subprocess.run(command, cwd=ROOT).returncode or code

@@ -13,7 +13,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from publish.sources.snippets import Snippet, digest
+from publish.sources.files import digest
+from publish.sources.snippets import Snippet
 
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = 7 * 24 * 3600  # seconds after its last use
@@ -50,6 +51,6 @@ def readers_folder(snippet: Snippet) -> Iterator[Path]:
                 shutil.rmtree(other) if other.is_dir() and not other.is_symlink() else other.unlink()
         if not file.exists() or file.read_text("utf-8") != snippet.whole:  # as it is, it is not built again
             file.write_text(snippet.whole, "utf-8")
-        # What the install line brings lies ready in this repository, so that the tests work offline.
-        (folder / "node_modules").symlink_to(ROOT / "node_modules")
+        if installed := snippet.language.installed:  # lies ready in this repository, so that the tests work offline
+            (folder / installed).symlink_to(ROOT / installed)
         yield folder

@@ -2,35 +2,21 @@
 
 import argparse
 import datetime
-import json
 import os
-import re
-from importlib import metadata
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from publish.sources import ledger, proofs, snippets
-from publish.sources.snippets import Library, Snippet
+from publish.sources.ledger import Ledger, Row
+from publish.sources.snippets import Snippet
 
-ROOT = Path(__file__).resolve().parent.parent
-RANK = {"passed": 0, "skipped": 1, "failed": 2}  # several runs of one name count as the worst
+INDEPENDENT = "independent"  # of the server: on another one it does not run
+DIFFERS = "differs"  # fails on another server, as it is declared
+RANK = {"passed": 0, INDEPENDENT: 0, DIFFERS: 1, "skipped": 2, "failed": 3}  # several runs of one name: the worst
 
 SUBJECT = pytest.StashKey[tuple[str, str]]()  # on a test: the file that it speaks for, and its name there
-
-
-def clients(snippet: Snippet) -> dict[str, str]:
-    """Return the Redis client of a snippet and its version, from where the language itself states it."""
-    extension = snippet.language.extension
-    if snippet.language.transcript:
-        return {}  # a transcript speaks to the server itself
-    if extension == ".py":
-        return {"redis-py": metadata.version("redis")}
-    if extension == ".mjs":
-        package = ROOT / "node_modules" / "ioredis" / "package.json"
-        return {"ioredis": json.loads(package.read_text("utf-8"))["version"]}
-    return dict(re.findall(r"^#:package (StackExchange\.Redis)@(\S+)", snippet.text, re.MULTILINE))
 
 
 def is_selection(option: argparse.Namespace, arguments: list[str]) -> bool:
@@ -49,12 +35,12 @@ class Recorder:
         self.root = root
         self.outcomes: dict[str, dict[str, str]] = {}  # by test file, or snippet for its own run: outcome by name
         self.left_out: set[str] = set()  # test files of which the run was told to leave out a test
-        self.before = self.hashes()  # a file saved while the tests run is not the one that they ran
+        self.before = self.digests()  # a file saved while the tests run is not the one that they ran
 
-    def hashes(self) -> dict[str, Any]:
+    def digests(self) -> dict[str, str]:
         """Return what each snippet's row would be bound to now."""
-        library = snippets.read(self.root)
-        return {snippet.path: ledger.hashes(self.root, library, snippet) for snippet in library.snippets}
+        now = Ledger(self.root)
+        return {snippet.path: now.digest(snippet) for snippet in snippets.read(self.root).files}
 
     def place(self, item: pytest.Item) -> str:
         """Return the test's file, as a path below the course."""
@@ -70,40 +56,65 @@ class Recorder:
         return item.stash.get(SUBJECT, (self.place(item), name.removeprefix("test_")))
 
     def note(self, file: str, name: str, outcome: str) -> None:
-        """Remember how a phase of a test ended: "passed", "skipped" or "failed"."""
+        """Remember how a phase of a test ended, by one of the words in RANK."""
         known = self.outcomes.setdefault(file, {})
         known[name] = max(known.get(name, "passed"), outcome, key=lambda one: RANK[one])
 
-    def row(self, library: Library, snippet: Snippet, server_version: str) -> dict[str, Any] | None:
-        """Return the row of a snippet, or None where this session did not run it whole."""
+    def found(self, snippet: Snippet, digest: str) -> dict[str, str]:
+        """Return the outcomes of a snippet whose digest now is this; none where this session did not run it whole."""
         path = snippet.language.test_path(snippet.example)
-        if path in self.left_out:
-            return None
         found = {**self.outcomes.get(path, {}), **self.outcomes.get(snippet.path, {})}
         wanted = {ledger.RUN}
         if (self.root / path).exists():
-            wanted |= set(proofs.names((self.root / path).read_text("utf-8"), Path(path).suffix))
-        hashes = ledger.hashes(self.root, library, snippet)
-        if set(found) != wanted or set(found.values()) == {"skipped"} or hashes != self.before.get(snippet.path):
+            wanted |= set(proofs.names((self.root / path).read_text("utf-8"), path))
+        whole = path not in self.left_out and set(found) == wanted and set(found.values()) != {"skipped"}
+        return found if whole and digest == self.before.get(snippet.path) else {}
+
+    def row(self, snippet: Snippet, digest: str, server_version: str) -> Row | None:
+        """Return the row of a snippet whose digest now is this; None where this session did not run it whole."""
+        found = self.found(snippet, digest)
+        if not found:
             return None
-        return {
-            "hashes": hashes,
-            "versions": {"Redis": server_version, **clients(snippet)},
-            "outcomes": dict(sorted(found.items())),
-        }
+        failures = {name: outcome for name, outcome in sorted(found.items()) if outcome != ledger.PASSED}
+        versions = {"Redis": server_version, **snippet.language.clients(snippet.text)}
+        return Row(snippet.path, digest, datetime.date.today().isoformat(), versions, failures)
 
     def write(self, server_version: str) -> list[str]:
         """Rewrite the rows that differ, with today's date. Return their paths: under CI there should be none."""
-        library, rows, changed = snippets.read(self.root), ledger.load(self.root), []
-        for snippet in library.snippets:
-            new = self.row(library, snippet, server_version)
-            old = {key: value for key, value in rows.get(snippet.path, {}).items() if key != "date"}
-            if new is not None and new != old:
-                rows[snippet.path] = {"date": datetime.date.today().isoformat(), **new}
+        now, library = Ledger(self.root), snippets.read(self.root)
+        rows = {snippet.path: now.rows[snippet.path] for snippet in library.files if snippet.path in now.rows}
+        changed = sorted(now.rows.keys() - rows.keys())  # whose file is gone
+        for snippet in library.files:
+            old, new = rows.get(snippet.path), self.row(snippet, now.digest(snippet), server_version)
+            if new and old and new.digest == old.digest:
+                new = replace(new, servers=old.servers, differs=old.differs)
+            if new and (old is None or replace(new, date=old.date) != old):
+                rows[snippet.path] = new
                 changed.append(snippet.path)
-        gone = sorted(set(rows) - {snippet.path for snippet in library.snippets})
-        for path in gone:
-            del rows[path]
-        if (changed or gone) and not os.environ.get("CI"):
+        if (changed or now.faults) and not os.environ.get("CI"):
             ledger.save(self.root, rows)
-        return changed + gone
+        return changed
+
+    def mark(self, server: str, version: str) -> list[str]:
+        """Mark the rows of what ran on another server than the wheel's. Return their paths; none in CI.
+
+        A row that speaks of other files than those that ran is left as it is.
+        """
+        now, library, changed = Ledger(self.root), snippets.read(self.root), []
+        for snippet in library.files:
+            old, found = now.current(snippet), self.found(snippet, now.digest(snippet))
+            if not old or not found:
+                continue
+            servers = {name: known for name, known in old.servers.items() if name != server}
+            differs = {name: known for name, known in old.differs.items() if name != server}
+            if RANK[max(found.values(), key=lambda one: RANK[one])] <= RANK[DIFFERS]:
+                servers[server] = version
+                if names := sorted(name for name, outcome in found.items() if outcome == DIFFERS):
+                    differs[server] = names
+            new = replace(old, servers=dict(sorted(servers.items())), differs=dict(sorted(differs.items())))
+            if new != old:
+                now.rows[snippet.path] = new
+                changed.append(snippet.path)
+        if changed and not os.environ.get("CI"):
+            ledger.save(self.root, now.rows)
+        return changed

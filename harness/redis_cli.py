@@ -4,16 +4,18 @@ Each line that begins with `> ` is a command; the lines below it are its reply. 
 may differ from run to run: `# varies: REASON` its digits, `# any order` (on the command) the order of the reply.
 """
 
+import contextlib
 import re
 import shlex
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
 from urllib.parse import urlsplit
 
 PROMPT = ">"
 ANY_ORDER = re.compile(r"\s+# any order$")
 VARIES = re.compile(r"\s+# varies: \S.*$")
+MOVED = re.compile(r"\(error\) MOVED \d+ (?P<host>\S+):(?P<port>\d+)")
 NUMBER = re.compile(r"^\s*\d+\) ")  # of an element of a reply
 
 
@@ -49,15 +51,15 @@ def numbered(elements: list[list[str]]) -> Iterator[str]:
         yield from (f"{'':{width}}  {line}" for line in lines[1:])
 
 
-def replay(text: str, url: str, path: str = "transcript") -> str:
-    """Return the transcript as this Redis answers it today, marks and comments kept.
+def replay(text: str, url: str, path: str = "transcript", cluster: bool = False) -> str:
+    """Return the transcript as this Redis answers it today, marks and comments kept: a cluster, as `redis-cli -c` does.
 
     Raises RuntimeError with `path` and line for what is no command, and no reply to one.
     """
     address = urlsplit(url)
     said: list[str] = []
-    with socket.create_connection((address.hostname or "127.0.0.1", address.port or 6379), timeout=10) as connection:
-        stream = connection.makefile("rb")
+    with contextlib.ExitStack() as stack:
+        ask = connect(stack, address.hostname or "127.0.0.1", address.port or 6379)
         for number, command, expected in exchanges(text):
             said.append(command)
             if command.startswith(PROMPT):
@@ -65,12 +67,27 @@ def replay(text: str, url: str, path: str = "transcript") -> str:
                     words = arguments(ANY_ORDER.sub("", command).removeprefix(PROMPT))
                 except ValueError as error:
                     raise RuntimeError(f"{path}:{number}: {error}") from None
-                parts = [f"${len(word.encode())}\r\n{word}\r\n" for word in words]
-                connection.sendall(f"*{len(words)}\r\n{''.join(parts)}".encode())
-                said += settle(reply(stream), expected, bool(ANY_ORDER.search(command)))
+                found = ask(words)
+                if cluster and (moved := MOVED.fullmatch(found[0])):
+                    ask = connect(stack, moved["host"], int(moved["port"]))  # and stay there
+                    found = ask(words)
+                said += settle(found, expected, bool(ANY_ORDER.search(command)))
             elif expected:
                 raise RuntimeError(f"{path}:{number + 1}: is a reply to no command; begin a command with `> `")
     return "\n".join(said) + "\n"
+
+
+def connect(stack: contextlib.ExitStack, host: str, port: int) -> Callable[[list[str]], list[str]]:
+    """Connect to a Redis until the stack is closed. Return a function that sends it a command, and gives its reply."""
+    connection = stack.enter_context(socket.create_connection((host, port), timeout=10))
+    stream = connection.makefile("rb")
+
+    def ask(words: list[str]) -> list[str]:
+        parts = [f"${len(word.encode())}\r\n{word}\r\n" for word in words]
+        connection.sendall(f"*{len(words)}\r\n{''.join(parts)}".encode())
+        return reply(stream)
+
+    return ask
 
 
 def arguments(command: str) -> list[str]:

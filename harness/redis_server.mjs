@@ -29,15 +29,21 @@ async function flush(client) {
 export async function flushed(url = process.env.REDIS_URL) {
   if (!url) throw new Error("Set REDIS_URL to a Redis that may be flushed.");
   const client = new Redis(url, { maxRetriesPerRequest: 1 });
-  await flush(client).finally(() => client.disconnect());
+  const nodes = client.isCluster ? await primaries(client) : [client];
+  await Promise.all(nodes.map(flush)).finally(() => client.disconnect());
   return url;
+}
+
+/** The primaries of a cluster, each a client, once they are known. */
+async function primaries(cluster) {
+  if (cluster.status !== "ready") await once(cluster, "ready");
+  return cluster.nodes("master");
 }
 
 /** The shards of the cluster at this URL, with nothing in them; each a client, closed when the test ends. */
 export async function flushedShards(t, url) {
   const cluster = new Redis.Cluster([url]);
-  await once(cluster, "ready");
-  const shards = cluster.nodes("master");
+  const shards = await primaries(cluster);
   t.after(() => cluster.disconnect());
   await Promise.all(shards.map(flush));
   return shards;

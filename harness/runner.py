@@ -1,5 +1,5 @@
 """Run a snippet as a reader would: the whole file, alone in an empty folder, on a private flushed Redis
-(and, if it names one, a flushed cluster).
+(and, if it names one, a flushed cluster). Where the tests run on a cluster, on that one.
 
 `python -m harness.runner` (make output) stores what the programs print.
 """
@@ -18,7 +18,8 @@ import redis
 from harness import redis_cli
 from harness.readers_folder import readers_folder
 from harness.servers import Server, shared_cluster
-from harness.toolchain import DOTNET, PROGRAMS, run
+from harness.targets import SharedCluster
+from harness.toolchain import PROGRAMS, has, run
 from publish.sources import snippets
 from publish.sources.languages import OUTPUT
 from publish.sources.snippets import Snippet
@@ -52,22 +53,29 @@ def run_snippet(snippet: Snippet) -> Ran:
 
     A transcript "prints" itself, with the replies of today.
     """
-    with CLUSTER if "REDIS_CLUSTER_URL" in snippet.text else contextlib.nullcontext():
+    with CLUSTER if SharedCluster.running or "REDIS_CLUSTER_URL" in snippet.text else contextlib.nullcontext():
         return run_alone(snippet)
 
 
 def run_alone(snippet: Snippet) -> Ran:
     """Run a snippet, the cluster being free."""
-    server = Server()
-    shards, environment = [server], {"REDIS_URL": server.url}
+    own, shared = None, SharedCluster.running
+    if shared:
+        shared.flush()
+        shards, environment = list(shared.own.shards), {"REDIS_URL": shared.url}
+    else:
+        own = Server()
+        shards, environment = [own], {"REDIS_URL": own.url}
     if "REDIS_CLUSTER_URL" in snippet.text:
         cluster = shared_cluster()
         cluster.flush()
-        shards, environment["REDIS_CLUSTER_URL"] = [server, *cluster.shards], cluster.url
+        shards += cluster.shards
+        environment["REDIS_CLUSTER_URL"] = cluster.url
     try:
         watches = [Watch(shard.url) for shard in shards]
         if snippet.language.transcript:
-            return Ran(redis_cli.replay(snippet.text, server.url, snippet.path), keys(server.url), written(watches))
+            said = redis_cli.replay(snippet.text, shards[0].url, snippet.path, cluster=bool(shared))
+            return Ran(said, all_keys(shards), written(watches))
         with readers_folder(snippet) as folder:
             program, *arguments = shlex.split(snippet.language.run.format(file=snippet.file))
             limit = LIMIT + BUILD_LIMIT.get(program, 0)
@@ -76,12 +84,12 @@ def run_alone(snippet: Snippet) -> Ran:
             raise RuntimeError(
                 f"{snippet.path} left with exit code {result.returncode}:\n{result.stderr or result.stdout}"
             )
-        left = {name: key for shard in shards for name, key in keys(shard.url).items()}
-        return Ran(result.stdout, left, written(watches))
+        return Ran(result.stdout, all_keys(shards), written(watches))
     except TimeoutError as error:
         raise TimeoutError(f"{snippet.path}: {error}") from None
     finally:
-        server.stop()
+        if own:
+            own.stop()
 
 
 # What a keyspace event says of the type of its key; others, such as del or expire, say nothing.
@@ -133,6 +141,11 @@ READERS: dict[str, Callable[[Any, str], Any]] = {
 }
 
 
+def all_keys(shards: list[Server]) -> dict[str, Key]:
+    """Return everything that these servers hold."""
+    return {name: key for shard in shards for name, key in keys(shard.url).items()}
+
+
 def keys(url: str) -> dict[str, Key]:
     """Return everything that a server holds."""
     with redis.Redis.from_url(url, decode_responses=True, encoding_errors="backslashreplace", protocol=2) as client:
@@ -145,8 +158,8 @@ def store_outputs() -> None:
     library = snippets.read(ROOT)
     if library.faults:
         sys.exit("\n".join(map(str, library.faults)))
-    for example, languages in library.examples.items():
-        snippet = next((one for one in languages.values() if one.language.extension != ".cs" or DOTNET), None)
+    for example, programs in library.examples.items():
+        snippet = next((one for one in programs.values() if has(one.language.tool)), None)
         if snippet is None:
             print(f"snippets/{example}: not run, no toolchain here for it")
             continue

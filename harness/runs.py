@@ -4,7 +4,8 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from harness import toolchain
 from harness.runner import Ran, run_snippet
-from publish.sources.snippets import Snippet, digest
+from publish.sources.files import digest
+from publish.sources.snippets import Snippet
 
 POOL = ThreadPoolExecutor(max_workers=2)  # programs run two at a time: each has a Redis of its own
 STARTED: dict[str, tuple[Snippet, Future[Ran]]] = {}  # by path
@@ -19,8 +20,7 @@ def start(snippet: Snippet) -> Future[Ran]:
 
 def ran(snippet: Snippet) -> Ran:
     """Return what a snippet did, if its toolchain is here. Raises what its run raised."""
-    if snippet.language.extension == ".cs":
-        toolchain.need(".NET 10 SDK")
+    toolchain.need(snippet.language.tool)
     return start(snippet).result()
 
 

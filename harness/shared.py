@@ -14,6 +14,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from harness.servers import Server, redis_server_binary
+from harness.targets import SharedCluster, version
 
 # What the shared server refuses: what reconfigures it, holds up others, or reaches beyond the keys of database 0.
 REFUSED = ["-@admin", "-flushall", "-swapdb", "-select", "-move", "-copy", "-script|flush", "-script|kill", "-function"]
@@ -35,7 +36,7 @@ class SharedRedis:
         with redis.Redis.from_url(self.url) as client:
             if self.own:
                 client.execute_command("ACL", "SETUSER", "default", *REFUSED, *HARMLESS)
-            self.version = str(client.info("server")["redis_version"])
+            self.version = version(client.info("server"))
 
     @property
     def origin(self) -> str:
@@ -51,9 +52,9 @@ class SharedRedis:
 
 
 @functools.cache
-def shared_redis() -> SharedRedis:
-    """Return the one of this process. Raises RefusedError, or redis-py's ConnectionError where it does not answer."""
-    return SharedRedis(os.environ.get("REDIS_URL"))
+def shared_redis() -> SharedRedis | SharedCluster:
+    """Return the one of this session. Raises RefusedError, or redis-py's ConnectionError where it does not answer."""
+    return SharedCluster.running or SharedRedis(os.environ.get("REDIS_URL"))
 
 
 def check(url: str) -> None:

@@ -12,20 +12,21 @@ import pytest
 
 import bootstrap
 from publish.pages import diagrams
+from publish.sources.languages import LANGUAGES
 
 NODE = bootstrap.node()
-DOTNET = shutil.which("dotnet")
 CHROMIUM = diagrams.chromium()
 
 # What a machine may lack: whether it is there, and the one command that brings it.
-TOOLS = {
-    ".NET 10 SDK": (DOTNET, "https://dot.net, or on Debian and Ubuntu: apt install dotnet-sdk-10.0"),
-    "Chromium": (CHROMIUM, "apt install chromium, or set CHROMIUM to the path of a Chrome"),
-}
+TOOLS = {one.tool: (shutil.which(one.program), one.get) for one in LANGUAGES.values() if one.tool}
+TOOLS["Chromium"] = CHROMIUM, "apt install chromium, or set CHROMIUM to the path of a Chrome"
+
+# The programs that readers call, by name; set-up brings two of them.
+PROGRAMS = {one.program: shutil.which(one.program) or one.program for one in LANGUAGES.values()}
+PROGRAMS |= {"python": sys.executable, "node": NODE}
 
 # No build server may outlive the tests.
 ENVIRONMENT = {
-    **os.environ,
     "UseSharedCompilation": "false",
     "MSBUILDDISABLENODEREUSE": "1",
     "DOTNET_CLI_USE_MSBUILD_SERVER": "0",
@@ -35,11 +36,16 @@ ENVIRONMENT = {
 }
 
 
+def has(tool: str) -> bool:
+    """Tell whether a tool is here; no tool always is."""
+    return not tool or TOOLS[tool][0] is not None
+
+
 def need(tool: str) -> None:
     """Skip the calling test where a tool is missing; fail it under CI, where nothing may be left out."""
-    found, how = TOOLS[tool]
-    if found:
+    if has(tool):
         return
+    how = TOOLS[tool][1]
     if os.environ.get("CI"):
         pytest.fail(f"{tool} is missing, and CI leaves nothing out. Get it: {how}", pytrace=False)
     pytest.skip(f"no {tool}; get it: {how}")
@@ -51,8 +57,8 @@ def run(command: list[str], cwd: Path, timeout: float, **environment: str) -> su
     Raises TimeoutError, which names the command and the limit.
     """
     process = subprocess.Popen(
-        command, cwd=cwd, env={**ENVIRONMENT, **environment}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True, start_new_session=True,
+        command, cwd=cwd, env={**os.environ, **ENVIRONMENT, **environment}, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     try:
         out, err = process.communicate(timeout=timeout)
@@ -63,6 +69,3 @@ def run(command: list[str], cwd: Path, timeout: float, **environment: str) -> su
             os.killpg(process.pid, signal.SIGKILL)  # what the program itself left running
         process.wait()
     return subprocess.CompletedProcess(command, process.returncode, out, err)
-
-
-PROGRAMS = {"python": sys.executable, "node": NODE, "dotnet": DOTNET or "dotnet"}

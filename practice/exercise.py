@@ -9,57 +9,56 @@ import tempfile
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import yaml
+from typing import Any
 
 from harness import toolchain
 from harness.load import load
 from harness.servers import Server
 from practice.program import TOOLBOXES, Program, ProgramError
+from publish.parts import exercises
 from publish.sources import snippets
+from publish.sources.course import Course
 from publish.sources.snippets import Snippet
 
 ROOT = Path(__file__).resolve().parent.parent
-TABLE = ROOT / "docs" / "_course" / "exercises.yml"
 LIMIT = 10.0  # seconds for all checks together, where they call the student's functions
 
 TASKS = {"complete": "Complete", "repair": "Mend", "write": "Write"}  # what the student does, by the kind of exercise
 Check = Callable[[Any, str], str | None]  # the student's module or program, and an empty Redis
 
 
-class Exercise(NamedTuple):
-    """A row of the table."""
-
-    number: int
-    kind: str  # one of TASKS
-    folder: str  # below snippets/, practice/ and tests/
-    page: str
-    minutes: int
-    where: str
+class Exercise(exercises.Exercise):
+    """An exercise as a student does it here."""
 
     @property
     def starters(self) -> dict[str, Snippet]:
         """What the student starts from, by language."""
         found = snippets.read(ROOT).examples[f"{self.folder}/starter"]
-        return {TOOLBOXES[extension].name: snippet for extension, snippet in found.items()}
+        return {TOOLBOXES[snippet.language].name: snippet for snippet in found.values()}
 
     def file(self, language: str = "python") -> str:
         """Where the student works, below the repository."""
-        extension = self.starters[language].language.extension
-        return f"exercises/{self.number}-{self.folder.rpartition('/')[2]}{extension}"
+        suffix = self.starters[language].language.suffix
+        return f"exercises/{self.number}-{self.folder.rpartition('/')[2]}{suffix}"
 
     @property
     def checks(self) -> list[Check]:
         """What the solution must fulfil, in order."""
-        checks: list[Check] = load(ROOT / "practice" / self.folder / "checks.py").CHECKS
-        return checks
+        return checks_of(self.folder)
+
+
+def checks_of(folder: str) -> list[Check]:
+    """Return the checks of an exercise by its folder."""
+    checks: list[Check] = load(ROOT / "practice" / folder / "checks.py").CHECKS
+    return checks
 
 
 def table() -> dict[str, Exercise]:
-    """Return the exercises by number."""
-    rows = yaml.safe_load(TABLE.read_text("utf-8"))
-    return {str(row["number"]): Exercise(**row) for row in rows}
+    """Return the exercises by number. Leaves with what is wrong in their table, if anything is."""
+    found, faults = exercises.read(Course(ROOT))
+    if faults:
+        sys.exit("\n".join(map(str, faults)))
+    return {str(one.number): Exercise(**vars(one)) for one in found}
 
 
 def check_all(checks: list[Check], student: Any, path: Path, url: str) -> int:
@@ -87,19 +86,19 @@ def words(error: BaseException, path: Path) -> str:
     return f"{type(error).__name__}: {error}" + (f", at line {lines[-1]}." if lines else ".")
 
 
-def check_module(exercise: Exercise, path: Path, url: str) -> int:
+def check_module(folder: str, file: str, path: Path, url: str) -> int:
     """Import the file at `path` and check it. Return 0 if it is solved, 1 if not, 2 if it cannot be loaded."""
     try:
         student = load(path)
     except (Exception, SystemExit) as error:
-        print(f"{exercise.file()} cannot be loaded: it stops with {words(error, path)}")
+        print(f"{file} cannot be loaded: it stops with {words(error, path)}")
         return 2
-    return check_all(exercise.checks, student, path, url)
+    return check_all(checks_of(folder), student, path, url)
 
 
 def check_in_process(exercise: Exercise, path: Path, url: str) -> int:
     """Do the same in a process of its own, which can be stopped."""
-    command = [sys.executable, "-m", "practice.exercise", "--check", str(exercise.number), str(path), url]
+    command = [sys.executable, "-m", "practice.exercise", "--check", exercise.folder, exercise.file(), str(path), url]
     try:
         result = toolchain.run(command, ROOT, LIMIT, REDIS_URL=url)  # whatever the student's file asks for
     except TimeoutError:
@@ -110,18 +109,19 @@ def check_in_process(exercise: Exercise, path: Path, url: str) -> int:
 
 def choose(arguments: list[str]) -> tuple[Exercise, str]:
     """Return the exercise and the language that a student named. Leaves in a sentence where there is no such thing."""
-    exercises = table()
+    known = table()
     number, language = (*arguments, "", "")[:2]
-    if number not in exercises or len(arguments) > 2:
+    if number not in known or len(arguments) > 2:
         given = " ".join(arguments)
         sys.exit(f"{f'There is no exercise {given}' if given else 'Say which exercise'}; there is "
-                 f"{', '.join(exercises)}: make exercise N={next(iter(exercises))}")  # fmt: skip
-    exercise, language = exercises[number], language or "python"
+                 f"{', '.join(known)}: make exercise N={next(iter(known))}")  # fmt: skip
+    exercise, language = known[number], language or "python"
     if language not in exercise.starters:
         sys.exit(f"Exercise {number} is not in {language}, but in {', '.join(exercise.starters)}: "
                  f"make exercise N={number} IN={next(iter(exercise.starters))}")  # fmt: skip
-    if language == "csharp" and not toolchain.DOTNET:
-        sys.exit(f"C# needs the .NET 10 SDK, and there is no dotnet here. Get it: {toolchain.TOOLS['.NET 10 SDK'][1]}.")
+    of = exercise.starters[language].language
+    if not toolchain.has(of.tool):
+        sys.exit(f"{of.label} needs {of.needs}, and there is no {of.program} here. Get it: {of.get}.")
     return exercise, language
 
 
@@ -155,6 +155,6 @@ def main(arguments: list[str], home: Path = ROOT) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--check"]:
-        number, file, address = sys.argv[2:]
-        sys.exit(check_module(table()[number], Path(file), address))
+        folder, shown, student, address = sys.argv[2:]
+        sys.exit(check_module(folder, shown, Path(student), address))
     main([argument for argument in sys.argv[1:] if argument])

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import toolchain
+from publish.sources import languages
+from publish.sources.languages import CSHARP, NODE, PYTHON
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD_LIMIT = 120.0  # seconds; the first build of C# fetches its packages
@@ -34,7 +36,7 @@ class Toolbox:
 
 
 TOOLBOXES = {
-    ".py": Toolbox(
+    PYTHON: Toolbox(
         name="python",
         title="Python",
         build=(),
@@ -43,7 +45,7 @@ TOOLBOXES = {
         crash=r"^(?P<what>[\w.]+(?:: .*)?)\Z",
         place=r'{file}", line (?P<line>\d+)(?!(?:.|\n)*{file}", line)',  # the last one
     ),
-    ".cs": Toolbox(
+    CSHARP: Toolbox(
         name="csharp",
         title="C#",
         build=(toolchain.PROGRAMS["dotnet"], "build", "{file}", "--output", "{folder}", "--nologo"),
@@ -52,7 +54,7 @@ TOOLBOXES = {
         crash=r"^Unhandled exception\. (?P<what>.+)",
         place=r"{file}:line (?P<line>\d+)",
     ),
-    ".mjs": Toolbox(
+    NODE: Toolbox(
         name="node",
         title="JavaScript",
         build=(toolchain.PROGRAMS["node"], "--check", "{file}"),
@@ -74,7 +76,7 @@ class Program:
     @property
     def tools(self) -> Toolbox:
         """Its language."""
-        return TOOLBOXES[self.path.suffix]
+        return TOOLBOXES[languages.of(self.path.name)]
 
     def compile(self) -> None:
         """Compile it. Raises ProgramError with the line that the compiler names, TimeoutError if it takes too long."""

@@ -1,1 +1,1 @@
-"""The press: turns docs/, snippets/ and ledger.json into the site. It knows nothing of Redis."""
+"""The press: turns docs/, snippets/ and ledger.jsonl into the site. It knows nothing of Redis."""

@@ -1,37 +1,39 @@
 """Build the site strictly into site/, or serve it with live reload: `python -m publish.site build|serve`."""
 
 import argparse
-import logging
+import contextlib
 import os
 import shutil
 import signal
 import socket
 import sys
+import tempfile
+import time
+import traceback
 from pathlib import Path
 
+from publish import generator
 from publish.pages import gate
 from publish.pages.check import check, report
-
-os.environ.setdefault("NO_MKDOCS_2_WARNING", "1")  # we stay below MkDocs 2 on purpose: see the README
-
-import mkdocs.commands.build
-import mkdocs.commands.serve
-import mkdocs.config
-import mkdocs.exceptions
+from publish.parts.table import PARTS
+from publish.sources import ledger
+from publish.sources.course import Course
+from publish.sources.files import Fault
 
 ROOT = Path.cwd()
+WATCHED: tuple[str, ...] = ("docs", "snippets", "tests", "harness", "practice", "benchmarks", "publish/theme")
+WATCHED += ("mkdocs.yml", "package-lock.json", ledger.FILE)
 
 
 def build(target: Path) -> None:
     """Build into `target`, whole or not at all: the last good site stays until the new one has passed the gate."""
-    report(check(ROOT, strict=True))
+    course = Course(ROOT)
+    report(check(course, PARTS, strict=True))
     draft = target.with_name(target.name + ".new")
-    config = mkdocs.config.load_config(str(ROOT / "mkdocs.yml"), strict=True, site_dir=str(draft))
+    os.umask(0o022)  # a web server may read it, whoever has built it
     try:
-        config.plugins.on_startup(command="build", dirty=False)
-        mkdocs.commands.build.build(config)
-        config.plugins.on_shutdown()
-        report(gate.check(ROOT, draft))
+        report(generator.build(course, PARTS, draft))
+        report(gate.check(course, draft, generator.home(ROOT)))
         shutil.rmtree(target, ignore_errors=True)
         draft.rename(target)
     finally:
@@ -41,14 +43,45 @@ def build(target: Path) -> None:
 
 def serve(port: int) -> None:
     """Serve on loopback with live reload, on `port` or the next free one."""
-    report(check(ROOT))
     wanted, port = port, next_free(port)
     if port != wanted:
         print(f"Port {wanted} is in use; serving on {port} instead.")
-    print(f"Serving on http://127.0.0.1:{port}/ – stop with Ctrl+C", flush=True)
     for ending in (signal.SIGINT, signal.SIGTERM):  # so that the temporary site is removed
         signal.signal(ending, signal.default_int_handler)
-    mkdocs.commands.serve.serve(str(ROOT / "mkdocs.yml"), dev_addr=f"127.0.0.1:{port}", strict=True)
+    with tempfile.TemporaryDirectory(prefix="course-") as folder:
+        site, draft = Path(folder, "site"), Path(folder, "draft")
+
+        def rebuild() -> None:
+            print("building …", flush=True)
+            started = time.monotonic()
+            server.faults = drafted(draft, server.url)
+            if server.faults:
+                print(*server.faults, sep="\n", file=sys.stderr, flush=True)
+                shutil.rmtree(draft, ignore_errors=True)
+            else:
+                shutil.rmtree(site, ignore_errors=True)
+                draft.rename(site)
+                print(f"built in {time.monotonic() - started:.1f} s", flush=True)
+
+        def ready() -> None:
+            print(f"Serving on {server.url} – stop with Ctrl+C", flush=True)
+
+        server = generator.Server(port, site, rebuild, ready)
+        rebuild()
+        if server.faults:
+            sys.exit(1)
+        server.run(ROOT / path for path in WATCHED if (ROOT / path).exists())
+
+
+def drafted(target: Path, url: str) -> list[Fault]:
+    """Build what the disk says now into `target`, and return what keeps it from being whole."""
+    try:
+        course = Course(ROOT)
+        return check(course, PARTS) or generator.build(course, PARTS, target, url)
+    except Exception as error:  # a source that no check foresaw must not end the server
+        traceback.print_exc()
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        return [Fault(place.filename, place.lineno or 1, f"the build stopped with {type(error).__name__}: {error}")]
 
 
 def next_free(port: int) -> int:
@@ -56,11 +89,9 @@ def next_free(port: int) -> int:
     for candidate in range(port, port + 100):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
+            with contextlib.suppress(OSError):
                 probe.bind(("127.0.0.1", candidate))
-            except OSError:
-                continue
-            return candidate
+                return candidate
     sys.exit(f"No free port from {port} to {port + 99}. Name another: make serve PORT=9000")
 
 
@@ -71,13 +102,10 @@ def main() -> None:
     parser.add_argument("--target", type=Path, default=Path("site"))
     parser.add_argument("--port", type=int, default=8000)
     arguments = parser.parse_args()
-    logging.basicConfig(format="%(message)s", level=logging.WARNING)  # what MkDocs has to say
     try:
         build(arguments.target) if arguments.command == "build" else serve(arguments.port)
     except KeyboardInterrupt:
         sys.exit(130)
-    except mkdocs.exceptions.MkDocsException as error:
-        sys.exit(f"The build stopped: {error}")
 
 
 if __name__ == "__main__":

@@ -9,25 +9,26 @@ from pathlib import Path
 import pytest
 
 from harness import page_programs, runs
+from harness.page_programs import callable_programs
 from harness.servers import Server
 from harness.toolchain import run
 from publish.sources import snippets
 from publish.sources.blocks import split
+from publish.sources.files import digest
 from publish.sources.includes import parse
-from publish.sources.snippets import digest
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def python_examples() -> int:
-    """Count the Python programs that the pages stand for: each page, each example once."""
+    """Count the Python programs that the pages stand for: each page, each program once."""
     library = snippets.read(ROOT)
     found = set()
     for page in (ROOT / "docs").rglob("*.md"):
         for line in page.read_text("utf-8").splitlines():
             include = parse(line)
-            if include and ".py" in library.examples.get(include.example, {}):
-                found.add((page, include.example))
+            if include:
+                found |= {(page, program.path) for program in callable_programs(library, include.example)}
     return len(found)
 
 
@@ -64,9 +65,7 @@ def test_a_page_is_held_against_the_run_of_the_very_file(known: str, tmp_path: P
     """A run of another text counts for nothing, and what the program really printed decides."""
     library = snippets.read(ROOT)
     snippet, stored = library.examples[EXAMPLE][".py"], library.outputs[EXAMPLE]
-    ours = {
-        digest(one.text): library.outputs[one.example] for one in library.snippets if one.language.extension == ".py"
-    }
+    ours = {digest(one.text): library.outputs[one.example] for one in library.files if one.language.call}
     if known == "of another file":
         ours[digest(snippet.text + " ")] = ours.pop(digest(snippet.text)) + "something else"
     elif known == "that differs":

@@ -1,6 +1,5 @@
 """`make exercise` from the student's side: what it says, at each step and at each mistake."""
 
-import re
 import sys
 import time
 from collections.abc import Callable
@@ -102,7 +101,8 @@ NAME = "exercises/1-cache-aside.py"
 def test_mistake_in_the_file_is_one_sentence(
     tmp_path: Path, file: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, text: str, said: str
 ) -> None:
-    monkeypatch.setattr(exercise, "LIMIT", 2.0)
+    if "ran after" in said:  # a busy machine may take longer than that to find the others
+        monkeypatch.setattr(exercise, "LIMIT", 2.0)
     file.write_text(text, "utf-8")
     assert say(tmp_path, capfd, "1") == (1, said)
 
@@ -147,9 +147,9 @@ def write(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[..., str]:
     (tmp_path / "node_modules").symlink_to(exercise.ROOT / "node_modules")
 
     def into(language: str, old: str = "", new: str = "") -> str:
-        if language == "csharp":
-            toolchain.need(".NET 10 SDK")
-        text = EXAMPLES["exercises/load-once/solution"][STEMS[language]].whole
+        solution = EXAMPLES["exercises/load-once/solution"][STEMS[language]]
+        toolchain.need(solution.language.tool)
+        text = solution.whole
         assert old in text
         name = f"exercises/2-load-once{STEMS[language]}"
         (tmp_path / name).write_text(text.replace(old, new, 1) if old else text, "utf-8")
@@ -163,7 +163,7 @@ def test_starter_comes_in_the_language_that_was_asked_for(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, language: str
 ) -> None:
     monkeypatch.setattr(program.Program, "compile", lambda _: sys.exit("enough"))
-    monkeypatch.setattr(toolchain, "DOTNET", "dotnet")
+    monkeypatch.setitem(toolchain.TOOLS, ".NET 10 SDK", ("dotnet", ""))
     name = f"exercises/2-load-once{STEMS[language]}"
     _, output = say(tmp_path, capfd, "2", language)
     assert output == f"Your file is {name}. Complete it there, then run this command again.\n\nenough\n"
@@ -240,7 +240,7 @@ def test_program_that_hangs_is_stopped(
 def test_without_dotnet_it_says_so_in_one_sentence(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(toolchain, "DOTNET", None)
+    monkeypatch.setitem(toolchain.TOOLS, ".NET 10 SDK", (None, ""))
     code, output = say(tmp_path, capfd, "2", "csharp")
     assert code == 1
     assert output.startswith("C# needs the .NET 10 SDK, and there is no dotnet here. Get it: https://dot.net")
@@ -259,17 +259,12 @@ def test_every_exercise_has_all_its_parts() -> None:
     exercises = exercise.table()
     folders = {file.parent for file in (exercise.ROOT / "snippets" / "exercises").rglob("starter.*")}
     assert {exercise.ROOT / "snippets" / one.folder for one in exercises.values()} == folders
-    index = (exercise.ROOT / "docs/exercises/index.md").read_text("utf-8")
+    assert "::: exercises table" in (exercise.ROOT / "docs/exercises/index.md").read_text("utf-8")
     for one in exercises.values():
         page = (exercise.ROOT / "docs" / one.page).read_text("utf-8")
         for language in one.starters:
             assert f"make exercise N={one.number}{'' if language == 'python' else f' IN={language}'}`" in page
             assert one.file(language) in page
         assert f"{one.minutes} minutes** {'in a classroom' if one.where == 'classroom' else 'of homework'}" in page
-        labels = ", ".join(snippet.language.label for snippet in one.starters.values())
-        title = re.search(r"^# Exercise (\d: .+)$", page, re.MULTILINE)
-        assert title
-        row = f"| [{title[1]}]({Path(one.page).name}) | {one.kind}, {one.minutes} minutes | {labels} |"
-        assert row in index
         assert EXAMPLES[f"{one.folder}/solution"].keys() == EXAMPLES[f"{one.folder}/starter"].keys()
         assert len(one.checks) >= 1

@@ -15,6 +15,7 @@ PYTHON = [sys.executable, "-m"]
 LINTERS = {
     "ruff check": [*PYTHON, "ruff", "check", "."],
     "ruff format": [*PYTHON, "ruff", "format", "--check", "."],
+    "prettier": [NODE, "node_modules/prettier/bin/prettier.cjs", "--check", "docs/stylesheets"],
     "eslint": [NODE, "node_modules/eslint/bin/eslint.js", "--max-warnings", "0", "."],
 }
 
@@ -44,11 +45,10 @@ def test_csharp_file_is_plain_utf8_and_ends_in_one_newline(file: Path) -> None:
 def test_what_a_reader_keeps_is_formatted_too(tmp_path: Path) -> None:
     """Without the markers of sections, and the blank lines around them."""
     shutil.copy2(ROOT / "pyproject.toml", tmp_path)
-    for snippet in snippets.read(ROOT).snippets:
-        if snippet.language.extension == ".py":
-            file = tmp_path / snippet.path
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(snippet.whole, "utf-8")
+    for snippet in snippets.read(ROOT).files:
+        file = tmp_path / snippet.path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(snippet.whole, "utf-8")
     result = run([*PYTHON, "ruff", "format", "--check", "."], tmp_path, 120)
     assert result.returncode == 0, result.stdout + result.stderr
 

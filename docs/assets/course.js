@@ -6,7 +6,10 @@
   const text = async (path) => {
     loading ??= new Promise((resolve, reject) => {
       const script = Object.assign(document.createElement("script"), { src: all, onload: resolve });
-      script.onerror = () => reject(new Error(`${all} could not be loaded`));
+      script.onerror = () => {
+        loading = undefined; // the next click tries again
+        reject(new Error(`${all} could not be loaded`));
+      };
       document.head.append(script);
     });
     await loading;
@@ -16,44 +19,83 @@
   for (const button of document.querySelectorAll("button[data-file]")) {
     const { file } = button.dataset;
     const label = button.textContent;
+    const link = button.closest("p").querySelector("a[download]");
+    const say = (words, milliseconds) => {
+      button.textContent = words;
+      setTimeout(() => (button.textContent = label), milliseconds);
+    };
     button.parentElement.hidden = false;
     button.addEventListener("click", async () => {
-      // A promise, since Safari allows to write only at once.
-      await navigator.clipboard.write([new ClipboardItem({ "text/plain": text(file) })]);
-      button.textContent = "Copied";
-      setTimeout(() => (button.textContent = label), 1500);
+      try {
+        // A promise, since Safari allows to write only at once.
+        await navigator.clipboard.write([new ClipboardItem({ "text/plain": text(file) })]);
+        say("Copied", 1500);
+      } catch {
+        say("Not copied: download it", 4000); // the browser refuses, or so it does without HTTPS
+      }
     });
-    button.closest("p").querySelector("a[download]").addEventListener("click", async (event) => {
+    link.addEventListener("click", async (event) => {
       if (location.protocol !== "file:") return;
       event.preventDefault(); // There a browser would show the file in place of saving it.
-      const href = URL.createObjectURL(await text(file));
-      Object.assign(document.createElement("a"), { href, download: file.split("/").pop() }).click();
+      try {
+        const href = URL.createObjectURL(await text(file));
+        Object.assign(document.createElement("a"), { href, download: file.split("/").pop() }).click();
+      } catch {
+        location.assign(link.href); // shown is better than nothing
+      }
     });
   }
 }
 
-// A diagram, a table or a block of code that is wider than the screen scrolls, also by the keyboard.
-const reach = new ResizeObserver((entries) => {
-  for (const { target } of entries) {
-    if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
-    else target.removeAttribute("tabindex");
+// "Python (async)" is a variant of Python: blocks that lack it show Python, now and, by the theme's memory, later.
+document.addEventListener("change", ({ target }) => {
+  const label = (input) => document.querySelector(`label[for="${input.id}"]`);
+  const named = (set, name) => [...set.querySelectorAll(":scope > input")].find((one) => label(one).innerText.trim() === name);
+  const chosen = target.closest(".tabbed-set");
+  if (!chosen) return;
+  const name = label(target).innerText.trim();
+  const plain = name.replace(/ \(.+\)$/, "");
+  if (plain !== name) {
+    const before = chosen.getBoundingClientRect().top;
+    for (const set of document.querySelectorAll(".tabbed-set")) {
+      const instead = named(set, name) ? null : named(set, plain);
+      if (!instead || instead.checked) continue;
+      label(instead).setAttribute("data-md-switching", ""); // to the theme this is no choice of the reader's
+      instead.click();
+    }
+    window.scrollBy(0, chosen.getBoundingClientRect().top - before);
   }
+  // What the theme was to switch, and was shown already, keeps this mark, and its next choice would be taken for none.
+  for (const one of document.querySelectorAll("[data-md-switching]")) one.removeAttribute("data-md-switching");
+  if (plain !== name) window.__md_set("__tabs", [...new Set([name, plain, ...(window.__md_get("__tabs") ?? [])])]);
 });
-for (const wide of document.querySelectorAll("figure.diagram, pre > code")) reach.observe(wide);
 
-// The theme adds its copy buttons late, each in a <nav>: to a screen reader, so many navigations without a name.
-new MutationObserver(() => {
-  for (const nav of document.querySelectorAll(".md-code__nav:not([role])")) nav.role = "presentation";
-  for (const table of document.querySelectorAll(".md-typeset__scrollwrap")) reach.observe(table);
-}).observe(document.querySelector("main"), { childList: true, subtree: true });
+{
+  // A diagram, a table or a block of code that is wider than the screen scrolls, also by the keyboard.
+  const reach = new ResizeObserver((entries) => {
+    for (const { target } of entries) {
+      if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
+      else target.removeAttribute("tabindex");
+    }
+  });
+  for (const wide of document.querySelectorAll("figure.diagram, pre > code")) reach.observe(wide);
 
-// On a later page the theme checks neither of its two radio buttons, and the focus would fall on the hidden one.
-const check = () => {
-  const scheme = document.body.dataset.mdColorScheme;
-  document.querySelector(`.md-option[data-md-color-scheme="${scheme}"]`).checked = true;
-};
-new MutationObserver(check).observe(document.body, { attributeFilter: ["data-md-color-scheme"] });
-check();
+  // The theme adds its copy buttons late, each in a <nav>: to a screen reader, so many navigations without a name.
+  new MutationObserver(() => {
+    for (const nav of document.querySelectorAll(".md-code__nav:not([role])")) nav.role = "presentation";
+    for (const table of document.querySelectorAll(".md-typeset__scrollwrap")) reach.observe(table);
+  }).observe(document.querySelector("main"), { childList: true, subtree: true });
+}
+
+{
+  // On a later page the theme checks neither of its two radio buttons, and the focus would fall on the hidden one.
+  const check = () => {
+    const scheme = document.body.dataset.mdColorScheme;
+    document.querySelector(`.md-option[data-md-color-scheme="${scheme}"]`).checked = true;
+  };
+  new MutationObserver(check).observe(document.body, { attributeFilter: ["data-md-color-scheme"] });
+  check();
+}
 
 // A line number is a link for the mouse only: as a tab stop it would be one of hundreds, all without a name.
 for (const link of document.querySelectorAll("a[href^='#__codelineno-']")) {

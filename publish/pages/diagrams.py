@@ -1,25 +1,21 @@
-"""Render every Mermaid fence ahead to one small SVG that takes its colours from the page, and put it in the page.
+"""Mermaid fences: what is wrong with one, where its SVG lies, and the page with the SVGs in it.
 
 A diagram stands at the top level of its page: inside a list, a tab or an admonition Markdown takes an SVG apart.
 """
 
+import functools
 import hashlib
 import json
 import os
 import re
 import shutil
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from publish.parts import tree
-from publish.parts import tree_page as branches
 from publish.sources.blocks import split
-from publish.sources.snippets import Fault
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-DOCS = ROOT / "docs"
 OFF = ("gpu", "quic", "background-networking", "component-update", "sync")
 FLAGS = ["--headless", "--no-sandbox", "--no-first-run", *(f"--disable-{part}" for part in OFF)]
 FENCE = re.compile(r"(?P<indent>[\s>]*)(?P<mark>`{3,}|~{3,}) *mermaid\s*\n(?P<source>.*)\n[\s>]*(?P=mark).*", re.DOTALL)
@@ -46,10 +42,16 @@ def chromium() -> str | None:
     return next(filter(None, map(shutil.which, names)), None)
 
 
-def svg_path(source: str, docs: Path = DOCS) -> Path:
+@functools.cache
+def version() -> str:
+    """Return the version of Mermaid."""
+    lock = json.loads((ROOT / "package-lock.json").read_text("utf-8"))
+    return str(lock["packages"]["node_modules/mermaid"]["version"])
+
+
+def svg_path(source: str, docs: Path) -> Path:
     """Return where the SVG of a diagram lies; its name holds source, Mermaid version and style, so it cannot be old."""
-    version = json.loads((ROOT / "package-lock.json").read_text("utf-8"))["packages"]["node_modules/mermaid"]["version"]
-    key = "\n".join([version, STYLE, TIDY, *(line.rstrip() for line in source.strip("\n").split("\n"))])
+    key = "\n".join([version(), STYLE, TIDY, *(line.rstrip() for line in source.strip("\n").split("\n"))])
     return docs / "_diagrams" / f"{hashlib.sha256(key.encode()).hexdigest()[:12]}.svg"
 
 
@@ -62,7 +64,7 @@ def problems(fence: str) -> Iterator[str]:
             yield f"a diagram says in words what it shows; give it a line `{name}: …`"
 
 
-def inline(markdown: str, docs: Path = DOCS) -> str:
+def inline(markdown: str, docs: Path) -> str:
     """Return the page with the SVG in place of each fence that has one; Mermaid renders the others in the browser."""
     seen: Counter[str] = Counter()
 
@@ -78,63 +80,7 @@ def inline(markdown: str, docs: Path = DOCS) -> str:
     return "\n".join(figure(block.text) if block.fenced else block.text for block in split(markdown))
 
 
-def stale(markdown: str, docs: Path = DOCS) -> list[int]:
+def stale(markdown: str, docs: Path) -> list[int]:
     """Return the lines of the fences that have no SVG of this very source, version and style."""
     found = [(block.line, FENCE.fullmatch(block.text)) for block in split(markdown)]
     return [line for line, fence in found if fence and not svg_path(fence["source"], docs).exists()]
-
-
-def generated(root: Path) -> Iterator[tuple[str, str]]:
-    """Yield the fences that are made from other sources, with the path of each."""
-    plan, wrong = tree.read(root)
-    if plan.questions and not wrong:
-        yield tree.DATA, branches.diagram(plan)
-
-
-def draw(missing: dict[Path, tuple[str, int, str]]) -> Iterator[tuple[Path, str | Fault]]:
-    """Yield for each path its SVG, or what Mermaid has against its source."""
-    from playwright.sync_api import sync_playwright  # a site build does without
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
-        for path, (name, line, source) in missing.items():
-            page = browser.new_page()
-            page.add_script_tag(path=ROOT / "node_modules/mermaid/dist/mermaid.min.js")
-            error, svg = page.evaluate(TIDY, [f"dg-{path.stem}", source, STYLE])
-            said = re.search(r" on line (\d+)", error)  # counted without comments
-            code = [at for at, text in enumerate(source.split("\n"), line + 1) if not text.lstrip().startswith("%%")]
-            at = code[min(int(said[1]), len(code)) - 1] if said else line
-            yield path, Fault(name, at, " ".join(re.sub(r" on line \d+|-*\^", "", error).split())) if error else svg
-
-
-def render(docs: Path = DOCS) -> list[str]:
-    """Render what is missing and delete what no page uses: all of it or, if there are faults to return, nothing."""
-    wanted: dict[Path, tuple[str, int, str]] = {}
-    faults: list[str] = []
-    pages = [(page.relative_to(docs.parent).as_posix(), page.read_text("utf-8")) for page in sorted(docs.rglob("*.md"))]
-    for name, text in (*pages, *generated(docs.parent)):
-        for block in split(text):
-            if fence := FENCE.fullmatch(block.text):
-                faults += [str(Fault(name, block.line, problem)) for problem in problems(block.text)]
-                wanted.setdefault(svg_path(fence["source"], docs), (name, block.line, fence["source"]))
-    missing = {path: place for path, place in wanted.items() if not path.exists()}
-    if missing and not faults and not chromium():
-        faults.append("Chromium, which renders the diagrams, was not found; install it: sudo apt-get install chromium")
-    drawn = dict(draw(missing)) if missing and not faults else {}
-    faults += [str(svg) for svg in drawn.values() if isinstance(svg, Fault)]
-    if faults:
-        return faults
-    for path, svg in drawn.items():
-        path.parent.mkdir(exist_ok=True)
-        draft = path.with_suffix(".new")
-        draft.write_text(f"{svg}\n", "utf-8")
-        draft.replace(path)
-        print(f"{path.relative_to(docs.parent).as_posix()} drawn for {wanted[path][0]}:{wanted[path][1]}")
-    for path in {*docs.glob("_diagrams/*.svg")} - {*wanted}:
-        path.unlink()
-        print(f"{path.relative_to(docs.parent).as_posix()} deleted, no page uses it")
-    return []
-
-
-if __name__ == "__main__":
-    sys.exit("\n".join(render()) or None)

@@ -3,81 +3,57 @@
 import itertools
 import re
 import textwrap
-from functools import cached_property
-from pathlib import Path
-from typing import Any
-
-from markdown import Extension, Markdown
-from markdown.preprocessors import Preprocessor
 
 from publish.pages import diagrams
-from publish.parts import benchmarks as figures
-from publish.parts import handout, matrix, quiz
-from publish.parts import keys as registry
-from publish.parts import lesson_strip as strip
-from publish.parts import questions as bank
-from publish.parts import tree_page as branches
-from publish.sources import blocks, ledger, proofs, snippets
+from publish.pages.protocol import Part
+from publish.sources import blocks, ledger
+from publish.sources.course import Course
 from publish.sources.includes import INCLUDE, Include, parse
 from publish.sources.snippets import RESERVED, Section, Snippet
 
 CLAIM = re.compile(r"\[(?P<text>[^\[\]]+)\]\(proof:(?P<name>\w+)\)(?P<end>[.,;:]?)")
-RENDER = {"lesson": strip.render, "handout": handout.render, "patterns": matrix.render, "tree": branches.render}
-RENDER |= {"keys": registry.render, "benchmarks": figures.render}
 ABSENT = '{: .absent data-search-exclude="" }'
 PROVENANCE = '{: .provenance data-search-exclude="" }'  # the search index is loaded on every page: prose only
 
 
-class Press:
-    """What the disk says now, and `expand`, which pours it into a page. Make a new one for each build."""
+class Expander:
+    """Pours into a page what the course and its parts say."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.library = snippets.read(root)
-        self.ledger = ledger.load(root)
-
-    @cached_property
-    def proofs(self) -> dict[str, list[proofs.Proof]]:
-        """The tests by name."""
-        return proofs.collect(self.root, self.library, self.ledger)
-
-    @cached_property
-    def questions(self) -> dict[str, bank.Question]:
-        """The questions of the quiz by id."""
-        return {question.id: question for question in bank.read(self.root)[0]}
-
-    @cached_property
-    def objectives(self) -> list[str]:
-        """The objectives of the lesson."""
-        return bank.objectives(self.root)
+    def __init__(self, course: Course, parts: tuple[Part, ...]) -> None:
+        self.course = course
+        self.parts = parts
+        self.named = {part.name: part for part in parts if part.name}
 
     def expand(self, markdown: str) -> str:
         """Return the page with code, outputs, provenance, proofs and diagrams in it. Faults are `check`'s to find."""
         claims = itertools.count(1)
 
         def include(match: re.Match[str]) -> str:
-            if render := RENDER.get(match["example"]):
-                return f"\n{textwrap.indent(prose(render(self.root, match['section'])), match['indent'])}\n"
             line = parse(match[0])
             if line is None:
                 return match[0]
-            if line.example == bank.NAME:
-                block = prose(quiz.question(self, line.section, 0))  # it may have code and claims of its own
+            if part := self.named.get(line.example):
+                block = prose(part.render(self.course, line.section))  # it may have code and claims of its own
             else:
                 block = self.output(line) if line.section == RESERVED else self.tabs(line)
             return f"\n{textwrap.indent(block, line.indent)}\n"
 
         def prose(text: str) -> str:
-            text = figures.fill(self.root, text)
+            for part in self.parts:
+                text = part.fill(self.course, text)
             text = CLAIM.sub(lambda match: self.claim(match, next(claims)), text)
             return INCLUDE.sub(include, text)  # last, for code may look like a claim
 
         parts = [part.text if part.fenced else prose(part.text) for part in blocks.split(markdown)]
-        return diagrams.inline("\n".join(parts))
+        return diagrams.inline("\n".join(parts), self.course.root / "docs")
+
+    def programs(self, example: str) -> list[Snippet]:
+        """Return the programs of an example, in the order of their tabs."""
+        return list(self.course.snippets.examples[example].values())
 
     def tabs(self, include: Include) -> str:
         """Return a tab for each language that there is: its code, what ran it, how to keep it. Then why others lack."""
-        found = self.library.examples[include.example].values()
+        found = self.programs(include.example)
         tabs = [(snippet.language.label, self.block(snippet, snippet.sections[include.section])) for snippet in found]
         if any(snippet.language.transcript for snippet in found):
             return tabs[0][1]
@@ -101,24 +77,13 @@ class Press:
         download = f"[Download](/{snippet.path}){{: download }}"
         run = " then ".join(f"`{command}`" for command in snippet.language.commands(snippet.file, snippet.text))
         where = f"lines {section.first}–{section.last} of the {source}"
-        return f"{self.badge(snippet)} · {where}<br>\n{copy}{download} · {run}\n{PROVENANCE}"
-
-    def badge(self, snippet: Snippet) -> str:
-        """Return what the ledger knows of a snippet, as a mark that also says it in words."""
-        problem = ledger.problem(self.root, self.library, self.ledger, snippet)
-        if problem:
-            return f'<span class="badge stale" title="This file {problem}">Not run here</span>'
-        row = self.ledger[snippet.path]
-        versions = ", ".join(f"{name} {version}" for name, version in row["versions"].items())
-        return f'<span class="badge passed">Ran {row["date"]}</span> on {versions}'
+        return f"{badge(self.course, snippet)} · {where}<br>\n{copy}{download} · {run}\n{PROVENANCE}"
 
     def output(self, include: Include) -> str:
         """Return what the program printed, the same in every language."""
-        text = self.library.outputs[include.example].rstrip("\n")
-        badges = {
-            snippet.language.label: self.badge(snippet) for snippet in self.library.examples[include.example].values()
-        }
-        note = "; ".join(f"{label}: {badge}" for label, badge in badges.items())
+        text = self.course.snippets.outputs[include.example].rstrip("\n")
+        badges = {one.language.label: badge(self.course, one) for one in self.programs(include.example)}
+        note = "; ".join(f"{label}: {mark}" for label, mark in badges.items())
         return f"{fenced('text', 'What it printed', text)}\n\n{note}\n{PROVENANCE}"
 
     def claim(self, match: re.Match[str], number: int) -> str:
@@ -127,12 +92,12 @@ class Press:
         before, last = match["text"], ""
         if not re.search("[`*_<&]", before):  # then its last word can hold the mark, lest it begin a line
             before, last = re.fullmatch(r"(.* |)(\S+)", before).groups()  # type: ignore[union-attr]
-        found = self.proofs[name]
+        found = self.course.proofs[name]
         passed = all(proof.outcome == ledger.PASSED for proof in found)
         rows = "".join(
             f'<span class="proof-row"><span class="proof-language">{proof.language}</span> '
             f"[{proof.path.rpartition('/')[2]}:{proof.line}](/source/{proof.path}.md#{anchor(proof.line)}) "
-            f'<span class="proof-outcome">{proof.outcome} {proof.date}</span></span>'
+            f'<span class="proof-outcome">{proof.said}</span></span>'
             for proof in found
         )
         word = "passed" if passed else "not proved"
@@ -143,6 +108,17 @@ class Press:
             f'<small class="proof-card" id="proof-{number}" popover data-search-exclude>'
             f'<span class="proof-name">{name}</span> {rows}</small>'
         )
+
+
+def badge(course: Course, snippet: Snippet) -> str:
+    """Return what the ledger knows of a snippet, as a mark that also says it in words."""
+    if problem := course.problems[snippet.path]:
+        return f'<span class="badge stale" title="This file {problem}">Not run here</span>'
+    row = course.ledger.rows[snippet.path]
+    (server, version), *clients = row.versions.items()
+    others = [f"{name} in part" if name in row.differs else name for name in row.servers]
+    versions = [f"{server} {'.'.join(version.split('.')[:2])}", *others, *(" ".join(client) for client in clients)]
+    return f'<span class="badge passed">Ran {row.date}</span> on {", ".join(versions)}'
 
 
 def absent(include: Include) -> str:
@@ -164,33 +140,3 @@ LINE_ANCHOR = re.compile(r'<a id="__codelineno-[^>]*></a>')  # Pygments puts one
 def anchor(line: int) -> str:
     """Return the anchor of a line on a source page, as Pygments writes it for the first block of a page."""
     return f"__codelineno-0-{line}"
-
-
-class Expand(Extension):
-    """The Python-Markdown extension that the site and the page tests use; its option `press` does the work."""
-
-    def __init__(self, **options: Any) -> None:
-        self.config = {"press": ["", "the Press to expand with; by default one of the current folder"]}
-        super().__init__(**options)
-
-    def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802
-        """Expand before any other preprocessor looks at the text (pymdownx.snippets would come at 32)."""
-        md.preprocessors.register(ExpandPreprocessor(md, self.getConfig("press")), "publish", 33)
-
-
-class ExpandPreprocessor(Preprocessor):
-    """Run `Press.expand` on a page's lines."""
-
-    def __init__(self, md: Markdown, press: Press | None) -> None:
-        super().__init__(md)
-        self.press = press
-
-    def run(self, lines: list[str]) -> list[str]:
-        """Expand a page."""
-        self.press = self.press or Press(Path.cwd())
-        return self.press.expand("\n".join(lines)).split("\n")
-
-
-def makeExtension(**options: Any) -> Expand:  # noqa: N802
-    """Give Python-Markdown the extension under this module's name."""
-    return Expand(**options)

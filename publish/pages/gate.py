@@ -1,109 +1,171 @@
-"""The gate on the built HTML, the authority: what a reader can see was run, everything else is refused."""
+"""The gate on the built HTML, the authority: what a reader can see was run, everything else is refused.
+
+Page by page through one parse by lexbor, which makes of a page what a browser makes of it; a tree is dropped before
+the next is read. What links lead to is compared when all pages have been seen.
+"""
 
 import gzip
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from bs4 import BeautifulSoup, Tag
+from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from publish.pages.check import is_allowed
-from publish.pages.expand import Press
-from publish.sources import ledger
-from publish.sources.snippets import MARK, Fault
+from publish.pages.origin import Origin
+from publish.sources.course import Course
+from publish.sources.files import Fault
+from publish.sources.snippets import MARK
 
 LEFTOVER = re.compile(rf"{re.escape(MARK)}|^ *::: \S+ \S+|\]\(proof:|\]\(/source/|^ *===!? \"|```|~~~", re.MULTILINE)
-LOADS = {"src", "srcset", "poster", "data"}  # attributes that make a browser fetch
-STYLE_LOADS = re.compile(r"(?:url\(|@import)\s*['\"]?(?:https?:)?//")
+LOADS = ("src", "srcset", "poster", "data")  # attributes that make a browser fetch
+OUTSIDE = re.compile(r"(?:https?:)?//[^\s,]*")
+STYLE_LOADS = re.compile(r"(?:url\(|@import)\s*['\"]?((?:https?:)?//[^\s'\")]*)")
+UNCOMPARED = "textarea, xmp, samp, listing, template, code"  # with what else could show code, or hide it
 
 
-def check(root: Path, site: Path) -> list[Fault]:
-    """Return all faults of the site built into `site` from the sources below `root`."""
-    press = Press(root)
-    known = known_code(press)
-    pages = {file.relative_to(site).as_posix(): soup(file) for file in sorted(site.rglob("*.html"))}
-    files = {file.relative_to(site).as_posix() for file in site.rglob("*")}
-    anchors = {path: {str(tag["id"]) for tag in page.find_all(id=True)} for path, page in pages.items()}
-    faults: list[Fault] = []
-    for path, page in pages.items():
-        faults += [Fault(path, line, text) for line, text in code(root, page, path, known)]
-        faults += [Fault(path, line, text) for line, text in requests(page)]
-        faults += [Fault(path, line, text) for line, text in links(page, path, files, anchors)]
-        faults += [Fault(path, line, text) for line, text in figures(page)]
-    for file in sorted(site.rglob("*.css")):
-        if STYLE_LOADS.search(file.read_text("utf-8")):
-            faults.append(Fault(file.relative_to(site).as_posix(), 1, "loads something from another host"))
-    return faults
+class Found(NamedTuple):
+    """Something wrong on a built page, and words of it by which its source is found, the surest first."""
+
+    text: str
+    words: tuple[str, ...]
 
 
-def soup(file: Path) -> BeautifulSoup:
-    """Parse a page."""
-    return BeautifulSoup(file.read_text("utf-8"), "html.parser")
+class Looked(NamedTuple):
+    """What one page says: its faults so far, where it links to, and what of it can be linked to."""
+
+    faults: list[Found]
+    links: dict[str, None]  # in their order, each once
+    anchors: set[str]
 
 
-def known_code(press: Press) -> set[str]:
+def check(course: Course, site: Path, home: str = "/") -> list[Fault]:
+    """Return all faults of the site built into `site` from a course, to be served at the path `home` of its host."""
+    known = known_code(course)
+    files = {file.relative_to(site).as_posix(): file for file in sorted(site.rglob("*"))}
+    pages = {path: look(course, path, file, known) for path, file in files.items() if path.endswith(".html")}
+    anchors = {path: page.anchors for path, page in pages.items()}
+    origin = Origin(course.root, site)
+    faults = [
+        origin.fault(path, text, words)
+        for path, page in pages.items()
+        for text, words in (*page.faults, *dead(path, page.links, files.keys(), anchors, home))
+    ]
+    for path, file in files.items():
+        if path.endswith(".css") and (match := STYLE_LOADS.search(file.read_text("utf-8"))):
+            faults.append(origin.fault(path, "loads something from another host", (match[1],)))
+    return list(dict.fromkeys(faults))
+
+
+def known_code(course: Course) -> set[str]:
     """Return every text that a code block may hold: verified sections, whole files, outputs, tests."""
-    known = {output.strip("\n") for output in press.library.outputs.values()}
-    for snippet in press.library.snippets:
-        if ledger.problem(press.root, press.library, press.ledger, snippet):
+    known = {output.strip("\n") for output in course.snippets.outputs.values()}
+    for snippet in course.snippets.files:
+        if course.problems[snippet.path]:
             continue
         known |= {section.code for section in snippet.sections.values()}
         known.add(snippet.text.strip("\n"))
-    tests = {proof.path for found in press.proofs.values() for proof in found}
-    return known | {(press.root / path).read_text("utf-8").strip("\n") for path in tests}
+    return known | {text.strip("\n") for text in course.tests.values()}
 
 
-def code(root: Path, page: Tag, path: str, known: set[str]) -> Iterator[tuple[int, str]]:
-    """Find blocks that no test has run, empty ones, includes that were never expanded."""
-    for block in page.find_all("pre"):
-        text = block.get_text().strip("\n")
+def look(course: Course, path: str, file: Path, known: set[str]) -> Looked:
+    """Look at one page, and keep nothing of its tree."""
+    page = LexborHTMLParser(file.read_text("utf-8"))
+    faults = [*code(course, page, path, known), *requests(page), *figures(page)]
+    anchors = {str(tag.attributes["id"]) for tag in page.css("[id]")}
+    targets = dict.fromkeys(links(page))
+    return Looked([*faults, *leftovers(page)], targets, anchors)  # the last takes the page apart
+
+
+def code(course: Course, page: LexborHTMLParser, path: str, known: set[str]) -> Iterator[Found]:
+    """Find blocks that no test has run, empty ones, and others that cannot be compared."""
+    for block in page.css("pre"):
+        text = block.text().strip("\n")
         if not text.strip():
-            yield line(block), "an empty code block"
-        elif text not in known and not is_allowed(root, f"docs/{path.removesuffix('.html')}.md", text):
-            yield line(block), f"a code block that is in no snippet, output or allow-list: {text.splitlines()[0][:60]}"
-    for tag in page.find_all(["textarea", "xmp", "samp", "listing", "code"]):
-        if tag.name != "code" or ("\n" in tag.get_text() and not tag.find_parent("pre")):
-            yield line(tag), f"a block of code in <{tag.name}>, where it cannot be compared"
-    for words in page.find_all(string=True):
-        match = LEFTOVER.search(words)
-        if match and not words.find_parent(["pre", "code", "script", "style"]):
-            yield line(words.parent), f"a literal {match[0]!r} that should have been expanded"
+            yield Found("an empty code block", ("<pre",))
+        elif text not in known and (f"docs/{path.removesuffix('.html')}.md", text.strip()) not in course.allowed:
+            first = text.strip().splitlines()[0]
+            said = f"a code block that is in no snippet, output or allow-list: {text.splitlines()[0][:60]}"
+            yield Found(said, (first.strip(),))
+    for tag in page.css(UNCOMPARED):
+        if tag.tag != "code" or ("\n" in tag.text() and not within(tag, "pre")):
+            words = next((line.strip() for line in tag.text().splitlines() if line.strip()), "")
+            yield Found(f"a block of code in <{tag.tag}>, where it cannot be compared", (words, f"<{tag.tag}"))
 
 
-def requests(page: Tag) -> Iterator[tuple[int, str]]:
+def within(tag: LexborNode | None, name: str) -> bool:
+    """Tell whether a tag stands in another of this name."""
+    while tag := tag and tag.parent:
+        if tag.tag == name:
+            return True
+    return False
+
+
+def leftovers(page: LexborHTMLParser) -> Iterator[Found]:
+    """Find in the prose, which is all that this leaves of the page, what should have been expanded."""
+    page.strip_tags(["pre", "code", "script", "style"])
+    text = page.root.text(separator="\n") if page.root else ""
+    for match in LEFTOVER.finditer(text):
+        line = text[text.rfind("\n", 0, match.start()) + 1 :].partition("\n")[0]
+        yield Found(f"a literal {match[0]!r} that should have been expanded", (line.strip(), match[0].strip()))
+
+
+def requests(page: LexborHTMLParser) -> Iterator[Found]:
     """Find what a browser would fetch from another host."""
-    for tag in page.find_all(True):
-        loads: dict[str, object] = {name: value for name, value in tag.attrs.items() if name in LOADS}
-        if tag.name == "link" and not {"canonical", "alternate", "next", "prev"} & set(tag.get("rel") or ()):
-            loads["href"] = tag.get("href")
-        for name, value in loads.items():
-            if re.search(r"(?:https?:)?//", str(value)):
-                yield line(tag), f"<{tag.name} {name}> loads from another host: {value}"
-        if STYLE_LOADS.search(str(tag.get("style", ""))) or (
-            tag.name == "style" and STYLE_LOADS.search(tag.get_text())
-        ):
-            yield line(tag), f"<{tag.name}> has a style that loads from another host"
+    for name in LOADS:
+        for tag in page.css(f"[{name}]"):
+            yield from outside(tag, name)
+    for tag in page.css("link[href]"):
+        if not {"canonical", "alternate", "next", "prev"} & set((tag.attributes.get("rel") or "").split()):
+            yield from outside(tag, "href")
+    for tag in page.css("[style], style"):
+        for style in (tag.attributes.get("style") or "", tag.text() if tag.tag == "style" else ""):
+            if match := STYLE_LOADS.search(style):
+                yield Found(f"<{tag.tag}> has a style that loads from another host", (match[1],))
 
 
-def links(page: Tag, path: str, files: set[str], anchors: dict[str, set[str]]) -> Iterator[tuple[int, str]]:
-    """Find internal links and anchors that lead nowhere; case counts, whatever the file system thinks."""
-    for tag in page.find_all(["a", "link", "script", "img"]):
-        target = str(tag.get("href") or tag.get("src") or "")
-        parts = urlsplit(target)
-        if not target or parts.scheme or parts.netloc or (tag.name == "a" and "headerlink" in (tag.get("class") or ())):
+def outside(tag: LexborNode, name: str) -> Iterator[Found]:
+    """Find an address of another host in an attribute."""
+    value = tag.attributes[name] or ""
+    if match := OUTSIDE.search(value):
+        yield Found(f"<{tag.tag} {name}> loads from another host: {value}", (value, match[0]))
+
+
+def links(page: LexborHTMLParser) -> Iterator[str]:
+    """Yield where a page links to within the site."""
+    for tag in page.css("a, link, script, img"):
+        attributes = tag.attributes
+        target = attributes.get("href") or attributes.get("src") or ""
+        if not target or (tag.tag == "a" and "headerlink" in (attributes.get("class") or "").split()):
             continue
-        goal = resolve(path, unquote(parts.path)) if parts.path else path
+        parts = urlsplit(target)
+        if not parts.scheme and not parts.netloc:
+            yield target
+
+
+def dead(
+    page: str, targets: dict[str, None], files: Iterable[str], anchors: dict[str, set[str]], home: str
+) -> Iterator[Found]:
+    """Find links and anchors that lead nowhere; case counts, whatever the file system thinks."""
+    for target in targets:
+        path, _, fragment = target.partition("#")
+        path = path.partition("?")[0]
+        goal = resolve(page, unquote(path), home) if path else page
+        name = f"{goal.rpartition('/')[2].removesuffix('.html')}.md"
+        words = (target, f"{name}#{fragment}" if fragment else name) if path else (f"({target})", f'"{target}"')
         if goal not in files:
-            yield line(tag), f"a link to {target}, which does not exist"
-        elif parts.fragment and goal in anchors and unquote(parts.fragment) not in anchors[goal]:
-            yield line(tag), f"a link to {target}: the page has no such anchor"
+            yield Found(f"a link to {target}, which does not exist", words)
+        elif fragment and goal in anchors and unquote(fragment) not in anchors[goal]:
+            yield Found(f"a link to {target}: the page has no such anchor", words)
 
 
-def resolve(page: str, target: str) -> str:
-    """Return the path in the site that a relative link on `page` leads to."""
+def resolve(page: str, target: str, home: str) -> str:
+    """Return the path in the site, which lies at `home`, that a link on `page` leads to."""
+    if target.startswith("/") and not target.startswith(home):
+        return target  # beside the site
     parts = [] if target.startswith("/") else page.split("/")[:-1]
-    for part in target.split("/"):
+    for part in target.removeprefix(home).split("/"):
         if part == "..":
             parts = parts[:-1] if parts and parts[-1] != ".." else [*parts, ".."]
         elif part not in ("", "."):
@@ -111,18 +173,16 @@ def resolve(page: str, target: str) -> str:
     return "/".join(parts) or "index.html"
 
 
-def figures(page: Tag) -> Iterator[tuple[int, str]]:
+def figures(page: LexborHTMLParser) -> Iterator[Found]:
     """Find diagrams that are not rendered, too heavy, or without words for those who cannot see them."""
-    for tag in page.select("div.mermaid, pre.mermaid"):
-        yield line(tag), "a diagram that is not rendered; run `make diagrams`"
-    for figure in page.select("figure.diagram"):
-        size = len(gzip.compress(str(figure).encode()))
+    for tag in page.css("div.mermaid, pre.mermaid"):
+        words = (tag.text().strip() or "mermaid").splitlines()[0]
+        yield Found("a diagram that is not rendered; run `make diagrams`", (words, "mermaid"))
+    for figure in page.css("figure.diagram"):
+        title = figure.css_first("title")
+        words = title.text().strip() if title else ""
+        size = len(gzip.compress((figure.html or "").encode()))
         if size > 10_000:
-            yield line(figure), f"a diagram of {size} bytes compressed; 10000 are allowed"
-        if not (figure.find("title") and figure.find("desc")):
-            yield line(figure), "a diagram without a title or a description; add accTitle and accDescr"
-
-
-def line(tag: Tag | None) -> int:
-    """Return the line of the built page at which a tag begins."""
-    return (tag and tag.sourceline) or 1
+            yield Found(f"a diagram of {size} bytes compressed; 10000 are allowed", (words, "mermaid"))
+        if not (title and figure.css_first("desc")):
+            yield Found("a diagram without a title or a description; add accTitle and accDescr", (words, "mermaid"))

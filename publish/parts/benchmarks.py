@@ -3,29 +3,81 @@
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
-from publish.sources.snippets import Fault
+from publish.pages.protocol import Part
+from publish.sources.course import Course, once
+from publish.sources.files import Fault
 
 RESULTS = "benchmarks/results.json"
 FIGURE = re.compile(r"\{bench (?P<row>[\w-]+)/(?P<variant>[^{}]+)\}")
 
 
-def read(root: Path) -> tuple[dict[str, Any], list[Fault]]:
+@dataclass(frozen=True)
+class Measured:
+    """What was measured of a variant: its figure, the bounds of all samples and of their middle half, how many."""
+
+    figure: float
+    least: float
+    low: float
+    high: float
+    most: float
+    samples: int
+
+    def __str__(self) -> str:
+        return short(self.figure)
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was measured: what it does, in which unit, what others have published, and its variants."""
+
+    title: str
+    workload: str
+    metric: str
+    published: str
+    variants: dict[str, Measured]
+
+
+@dataclass(frozen=True)
+class Results:
+    """All rows by id; on which machine, at which load, with which versions, when."""
+
+    rows: dict[str, Row]
+    machine: str = ""
+    load: float = 0
+    versions: str = ""
+    date: str = ""
+
+
+@once
+def read(course: Course) -> tuple[Results, list[Fault]]:
     """Return what was measured last, and what is wrong in it; no rows where nothing was measured."""
-    file = root / RESULTS
-    nothing: dict[str, Any] = {"rows": {}}
+    file = course.root / RESULTS
     if not file.exists():
-        return nothing, []
+        return Results({}), []
     try:
-        results = json.loads(file.read_text("utf-8"))
-        table(results)  # all that a page may ask for
+        return results(json.loads(file.read_text("utf-8"))), []
     except json.JSONDecodeError as error:
-        return nothing, [Fault(RESULTS, error.lineno, f"is not valid JSON: {error.msg}; run `make bench`")]
+        return Results({}), [Fault(RESULTS, error.lineno, f"is not valid JSON: {error.msg}; run `make bench`")]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        return nothing, [Fault(RESULTS, 1, f"is not what the benchmark writes ({error!r}); run `make bench`")]
-    return results, []
+        return Results({}), [Fault(RESULTS, 1, f"is not what the benchmark writes ({error!r}); run `make bench`")]
+
+
+def results(data: dict[str, Any]) -> Results:
+    """Return what the benchmark has written. Raises one of several errors where it has written something else."""
+    rows = {}
+    for id, row in data["rows"].items():
+        names = ("figure", "least", "low", "high", "most", "samples")
+        variants = {
+            variant: Measured(**{name: +found[name] for name in names})  # + refuses a text
+            for variant, found in row["variants"].items()
+        }
+        rows[id] = Row(row["title"], row["workload"], row["metric"], row["published"], variants)
+    about = data["about"]
+    versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
+    return Results(rows, about["machine"], about["load"], versions, about["date"])
 
 
 def short(figure: float) -> str:
@@ -35,56 +87,46 @@ def short(figure: float) -> str:
     return f"{figure:.1f}" if figure < 9.95 else f"{float(f'{figure:.2g}'):.0f}"
 
 
-def fill(root: Path, text: str) -> str:
+def fill(course: Course, text: str) -> str:
     """Return the text with its figures in place."""
-    if "{bench " not in text:
-        return text
-    rows = read(root)[0]["rows"]
 
     def figure(match: re.Match[str]) -> str:
-        variant = rows.get(match["row"], {}).get("variants", {}).get(match["variant"])
-        return short(variant["figure"]) if variant else match[0]
+        row = read(course)[0].rows.get(match["row"])
+        return str(row.variants.get(match["variant"], match[0])) if row else match[0]
 
     return FIGURE.sub(figure, text)
 
 
-def unknown(root: Path, path: str, text: str) -> Iterator[Fault]:
+def marks(course: Course, path: str, text: str) -> Iterator[Fault]:
     """Find figures that no benchmark has measured."""
-    rows = read(root)[0]["rows"] if "{bench" in text else {}
+    rows = read(course)[0].rows
     for number, line in enumerate(text.split("\n"), 1):
         for marked in re.findall(r"\{bench\b[^{}]*\}?", line):
             match = FIGURE.fullmatch(marked)
             if not match:
                 yield Fault(path, number, f"{marked} is no figure; write {{bench ROW/VARIANT}}")
                 continue
-            known = list(rows.get(match["row"], {}).get("variants", {}))
+            known = rows[match["row"]].variants if match["row"] in rows else {}
             if match["variant"] not in known:
                 there = f"{match['row']} has {', '.join(known)}" if known else f"there is {', '.join(rows) or 'none'}"
                 yield Fault(path, number, f"no benchmark is called {match['row']}/{match['variant']}; {there}")
 
 
-def faults(root: Path) -> Iterator[Fault]:
-    """Find what is wrong in the results."""
-    yield from read(root)[1]
-
-
-def render(root: Path, _: str) -> str:
-    """Return what the line `::: benchmarks table` stands for."""
-    results = read(root)[0]
-    return table(results) if results["rows"] else "*Nothing was measured yet: `make bench`.*"
-
-
-def table(results: dict[str, Any]) -> str:
-    """Return every row, then where and when it was measured."""
+def render(course: Course, _: str) -> str:
+    """Return what the line `::: benchmarks table` stands for: every row, then where and when it was measured."""
+    results = read(course)[0]
+    if not results.rows:
+        return "*Nothing was measured yet: `make bench`.*"
     lines = ["| Measured | Variant | Figure | Middle half; all | Published |", "| --- | --- | --- | --- | --- |"]
-    for row in results["rows"].values():
-        first, last = f"**{row['title']}**: {row['workload']}", row["published"]
-        for name, found in row["variants"].items():
-            low, high, least, most = (short(found[name]) for name in ("low", "high", "least", "most"))
-            spread = f"{low} to {high}; {found['samples']} samples, {least} to {most}"
-            lines.append(f"| {first} | {name} | **{short(found['figure'])}** {row['metric']} | {spread} | {last} |")
+    for row in results.rows.values():
+        first, last = f"**{row.title}**: {row.workload}", row.published
+        for name, found in row.variants.items():
+            low, high, least, most = map(short, (found.low, found.high, found.least, found.most))
+            spread = f"{low} to {high}; {found.samples} samples, {least} to {most}"
+            lines.append(f"| {first} | {name} | **{found}** {row.metric} | {spread} | {last} |")
             first = last = ""  # both are for the whole row
-    about = results["about"]
-    versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
-    where = f"{about['machine']}, at a load of {about['load']}; {versions}"
-    return "\n".join([*lines, "", f"*Measured on {about['date']}: {where}.*"])
+    where = f"{results.machine}, at a load of {results.load}; {results.versions}"
+    return "\n".join([*lines, "", f"*Measured on {results.date}: {where}.*"])
+
+
+PART = Part("benchmarks", ("table",), render=render, read=read, fill=fill, marks=marks)

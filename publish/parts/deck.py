@@ -5,39 +5,37 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader
-from mkdocs.config.defaults import MkDocsConfig
 
-from publish.pages import render
-from publish.pages.expand import Press
+from publish.pages.protocol import Part, Site
 from publish.parts import lesson
 from publish.parts.lesson import Lesson, Slide
-from publish.parts.slide_code import Stage, lines_of, without_ids
-from publish.sources import snippets
+from publish.parts.slide_code import SlideExpander, lines_of, presented, without_ids
+from publish.sources.course import Course
+from publish.sources.files import Fault
+from publish.sources.headings import title
 from publish.sources.includes import INCLUDE, included
 from publish.sources.languages import PROGRAMMING
-from publish.sources.snippets import RESERVED, Fault, Library
+from publish.sources.snippets import RESERVED, Snippets
 
 FILES = ("reveal.js", "reveal.css", "plugin/notes.js")  # of node_modules/reveal.js/dist
 CANVAS = (1280, 680)  # what reveal.js scales to the window; the bar below it takes 40 px
 MOST_STEPS = 6  # docs/stylesheets/deck.css has a rule for each
 
 
-def faults(root: Path) -> Iterator[Fault]:
-    """Find steps that do not fit their code. The slides' other faults are found by lesson.py and check.py."""
-    if (root / lesson.PLAN).exists():
-        library = snippets.read(root)
-        for slide in lesson.load(root)[0].slides:
-            yield from step_faults(library, slide)
+def faults(course: Course) -> Iterator[Fault]:
+    """Find steps that do not fit their code. The slides' other faults are found by lesson.py, and as in all pages."""
+    for slide in lesson.load(course)[0].slides:
+        yield from step_faults(course.snippets, slide)
 
 
-def step_faults(library: Library, slide: Slide) -> Iterator[Fault]:
+def step_faults(snippets: Snippets, slide: Slide) -> Iterator[Fault]:
     """Find steps that do not fit the code that the slide shows first."""
     if not slide.steps:
         return
     first = next((include for include in included(slide.body) if include.section != RESERVED), None)
     shown = {
         snippet.language.label: len(snippet.sections[first.section].code.splitlines())
-        for snippet in (library.examples.get(first.example, {}).values() if first else ())
+        for snippet in (presented(snippets, first.example) if first else ())
         if first and first.section in snippet.sections
     }
     if not shown:
@@ -60,34 +58,31 @@ def step_faults(library: Library, slide: Slide) -> Iterator[Fault]:
                 yield slide.fault(key, f"{one} is no range of lines of {label}'s section, which has {shown[label]}")
 
 
-def pages(press: Press, site: MkDocsConfig) -> dict[str, str | bytes]:
+def pages(course: Course, site: Site) -> dict[str, str | bytes]:
     """Return the deck, what it loads, and the run sheet."""
-    root = press.root
-    if not (root / lesson.PLAN).exists():
+    plan, _ = lesson.load(course)
+    if not plan.sections:
         return {}
-    plan, _ = lesson.load(root)
-    npm = root / "node_modules" / "reveal.js"
+    npm = course.root / "node_modules" / "reveal.js"
     return {
-        "present/index.html": deck(plan, Stage(root), site),
+        "present/index.html": deck(plan, course, site),
         "present/reveal-license.txt": (npm / "LICENSE").read_bytes(),
         **{f"present/{Path(name).name}": (npm / "dist" / name).read_bytes() for name in FILES},
         "teach/index.md": run_sheet(plan),
     }
 
 
-def first_slides(root: Path) -> dict[str, str]:
+def first_slides(course: Course) -> dict[str, str]:
     """Return for each page that slides belong to, by its source's path, the id of the first of them."""
-    if not (root / lesson.PLAN).exists():
-        return {}
-    plan, _ = lesson.load(root)
-    return {slide.page.partition("#")[0]: slide.id for slide in reversed(plan.slides)}
+    return {slide.page.partition("#")[0]: slide.id for slide in reversed(lesson.load(course)[0].slides)}
 
 
-def deck(plan: Lesson, stage: Stage, site: MkDocsConfig) -> str:
+def deck(plan: Lesson, course: Course, site: Site) -> str:
     """Return the page that holds all slides."""
+    expander = SlideExpander(course, site)
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent.with_name("theme")), autoescape=True)
     template = environment.get_template("deck.html")
-    titles = {slide.id: stage.plain(slide.title, site) for slide in plan.slides}
+    titles = {slide.id: expander.plain(slide.title) for slide in plan.slides}
     slides = [
         {
             "id": slide.id,
@@ -95,11 +90,11 @@ def deck(plan: Lesson, stage: Stage, site: MkDocsConfig) -> str:
             "kind": kind(slide),
             "steps": max(map(len, slide.steps.values()), default=0),
             "href": f"../{re.sub(r'[.]md(?=#|$)', '.html', slide.page)}",
-            "page": page_title(stage.root, slide),
-            "html": stage.render(slide, site),
+            "page": title(course, slide.page.partition("#")[0]),
+            "html": expander.render(slide),
             "timing": timing(plan, slide),
             "late": late(plan, slide, titles),
-            "notes": without_ids(render.html(site, stage, slide.notes, "../"), slide.id),
+            "notes": without_ids(expander.html(slide.notes), slide.id),
         }
         for slide in plan.slides
     ]
@@ -112,13 +107,6 @@ def kind(slide: Slide) -> str:
     if slide.body.startswith("# "):
         return "title"
     return "code" if INCLUDE.search(slide.body) else "text"
-
-
-def page_title(root: Path, slide: Slide) -> str:
-    """Return the title of the page that a slide belongs to."""
-    text = (root / "docs" / slide.page.partition("#")[0]).read_text("utf-8")
-    match = re.search(r"^(?:title:|#) +(.*)$", text, re.MULTILINE)
-    return match[1].strip('"') if match else slide.page  # a title with a colon in it stands in quotes
 
 
 def timing(plan: Lesson, slide: Slide) -> str:
@@ -143,8 +131,8 @@ def run_sheet(plan: Lesson) -> str:
     sections, start = [], 0
     for section in plan.sections:
         slides = plan.of(section)
-        end = start + section["minutes"] * 60
-        sections.append({**section, "start": start, "end": end, "slides": slides, "must": musts(slides)})
+        end = start + section.minutes * 60
+        sections.append({**vars(section), "start": start, "end": end, "slides": slides, "must": musts(slides)})
         start = end
     template = environment.get_template("deck.md")
     return template.render(plan=plan, sections=sections, due=plan.due(), must=musts(plan.slides))
@@ -158,3 +146,6 @@ def musts(slides: list[Slide]) -> list[Slide]:
 def minutes(slides: list[Slide]) -> str:
     """Return the minutes that slides take together."""
     return f"{sum(slide.minutes for slide in slides):g}"
+
+
+PART = Part(faults=faults, pages=pages, globals=lambda course: {"first_slides": first_slides(course)})

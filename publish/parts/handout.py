@@ -5,15 +5,22 @@ import sys
 from pathlib import Path
 
 from publish.pages.diagrams import FLAGS
+from publish.pages.protocol import Part, Site
+from publish.sources.course import Course
 
 PAGE = "handout/index.html"
 FILE = "build/handout.pdf"  # where it is printed to
 TARGET = "handout/handout.pdf"  # where the site has it
 
 
-def render(root: Path, _: str) -> str:
+def render(course: Course, _: str) -> str:
     """Return what the line `::: handout download` stands for: a link, once the handout has been printed."""
-    return f"[Download it as a PDF](/{TARGET}){{: download }}" if (root / FILE).exists() else ""
+    return f"[Download it as a PDF](/{TARGET}){{: download }}" if (course.root / FILE).exists() else ""
+
+
+def pages(course: Course, _: Site) -> dict[str, bytes]:
+    """Return the PDF, once it has been printed."""
+    return {TARGET: (course.root / FILE).read_bytes()} if (course.root / FILE).exists() else {}
 
 
 def print_pdf(site: Path, target: Path) -> None:
@@ -40,6 +47,8 @@ def main(root: Path) -> None:
     print_pdf(root / "site", root / FILE)
     print(f"Printed: {FILE}. The next `make site` puts it on the site.")
 
+
+PART = Part("handout", ("download",), render=render, pages=pages)
 
 if __name__ == "__main__":
     main(Path.cwd())

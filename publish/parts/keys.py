@@ -3,13 +3,14 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from yaml.nodes import Node, SequenceNode
 
-from publish.sources.headings import headings, page_problem
+from publish.pages.protocol import Part, Text
+from publish.sources.course import Course, once
+from publish.sources.files import Fault
+from publish.sources.headings import page_problem, title
 from publish.sources.nodes import Reader, line_of
-from publish.sources.snippets import Fault
 
 FILE = "docs/_course/keys.yml"
 TYPES = ("string", "hash", "list", "set", "zset", "stream", "channel")
@@ -43,13 +44,14 @@ class Row:
         return any(ttl + passed in one for one in self.seconds for passed in range(age + 1))
 
 
-def read(root: Path) -> tuple[list[Row], list[Fault]]:
+@once
+def read(course: Course) -> tuple[list[Row], list[Fault]]:
     """Read the registry, and find what is wrong in it; no rows where there is none."""
-    reader = Reader(FILE)
+    reader = Reader(course.yaml(FILE))
     rows: list[Row] = []
     seen: dict[str, int] = {}
-    for node in reader.items(reader.compose(root), "the registry"):
-        one = row(reader, root, node)
+    for node in reader.items(reader.root, "the registry"):
+        one = row(reader, course, node)
         if (shape := PLACE.sub("{}", one.pattern)) in seen:
             reader.wrong(node, f"{one.pattern} stands at line {seen[shape]} already; one pattern, one type")
         seen.setdefault(shape, one.line)
@@ -57,13 +59,13 @@ def read(root: Path) -> tuple[list[Row], list[Fault]]:
     return rows, reader.faults
 
 
-def row(reader: Reader, root: Path, node: Node) -> Row:
+def row(reader: Reader, course: Course, node: Node) -> Row:
     """Read a row."""
     found = reader.fields(node, "a row", NEEDED, KNOWN)
     text = {name: reader.text(found.get(name), name) for name in NEEDED}
     if text["type"] and text["type"] not in TYPES:
         reader.wrong(found["type"], f"{text['type']} is no type; there is {', '.join(TYPES)}")
-    if text["owner"] and (problem := page_problem(root, text["owner"])):
+    if text["owner"] and (problem := page_problem(course, text["owner"])):
         reader.wrong(found["owner"], problem)
     bounds = reader.items(found.get("seconds"), "seconds")
     several = bool(bounds) and isinstance(bounds[0], SequenceNode)
@@ -85,22 +87,19 @@ def between(bounds: list[str]) -> range:
     return range(numbers[0], numbers[1] + 1) if len(numbers) == len(bounds) == 2 else range(0)
 
 
-def faults(root: Path) -> Iterator[Fault]:
-    """Find what is wrong in the registry."""
-    yield from read(root)[1]
+def texts(course: Course) -> Iterator[Text]:
+    """Yield its Markdown, for the check that all Markdown of the course undergoes."""
+    yield from (Text(FILE, one.line, text) for one in read(course)[0] for text in (one.ttl, one.holds))
 
 
-def texts(root: Path) -> Iterator[tuple[int, str]]:
-    """Yield its Markdown with its lines, for the check that all Markdown of the course undergoes."""
-    yield from ((one.line, text) for one in read(root)[0] for text in (one.ttl, one.holds))
-
-
-def render(root: Path, _: str) -> str:
+def render(course: Course, _: str) -> str:
     """Return what the line `::: keys table` stands for."""
     lines = ["| Key | Type | TTL | Holds | Owner |", "| --- | --- | --- | --- | --- |"]
-    for one in read(root)[0]:
-        page = root / "docs" / one.owner.partition("#")[0]
-        owner = f"[{headings(page.read_text('utf-8'))['']}](/{one.owner})"
+    for one in read(course)[0]:
+        owner = f"[{title(course, one.owner.partition('#')[0])}](/{one.owner})"
         key = one.pattern.replace(":", ":<wbr>")  # a long key may go on in the next line, at a colon only
         lines.append(f"| <code>{key}</code> | {one.type} | {one.ttl} | {one.holds} | {owner} |")
     return "\n".join(['<div class="keys" markdown>', "", *lines, "", "</div>"])
+
+
+PART = Part("keys", ("table",), render=render, read=read, texts=texts)

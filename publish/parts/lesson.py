@@ -3,12 +3,13 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-import yaml
+from yaml.nodes import MappingNode, Node
 
-from publish.sources.snippets import Fault
+from publish.sources.course import Course, once
+from publish.sources.files import Fault
+from publish.sources.nodes import Reader, document, line_of
 
 PLAN = "docs/_course/lesson.yml"
 SLIDES = "docs/_course/slides"
@@ -61,18 +62,30 @@ class Slide:
         return Fault(self.path, self.lines.get(key, 1), text)
 
 
+@dataclass(frozen=True)
+class Section:
+    """A section of the lesson, at a line of the plan. If `complete`, its slides fill its minutes."""
+
+    line: int
+    id: str
+    title: str
+    minutes: int
+    complete: bool
+    activity: str
+
+
 @dataclass
 class Lesson:
     """The plan: minutes in all, objectives, sections, and the slides in the order of the sections."""
 
     minutes: int
     objectives: list[str]
-    sections: list[dict[str, Any]]
+    sections: list[Section]
     slides: list[Slide]
 
-    def of(self, section: dict[str, Any]) -> list[Slide]:
+    def of(self, section: Section) -> list[Slide]:
         """Return the slides of a section."""
-        return [slide for slide in self.slides if slide.section == section["id"]]
+        return [slide for slide in self.slides if slide.section == section.id]
 
     def due(self) -> dict[str, int]:
         """Return for each slide, by its id, the second at which it begins if all goes by the plan."""
@@ -82,7 +95,7 @@ class Lesson:
             for slide in self.of(section):
                 due[slide.id] = round(second)
                 second += slide.minutes * 60
-            start += section["minutes"] * 60
+            start += section.minutes * 60
         return due
 
 
@@ -91,19 +104,34 @@ def clock(seconds: int) -> str:
     return f"{seconds // 60:02}:{seconds % 60:02}"
 
 
-def load(root: Path) -> tuple[Lesson, list[Fault]]:
+@once
+def load(course: Course) -> tuple[Lesson, list[Fault]]:
     """Read the plan and all slides. A slide that cannot be read is left out and reported."""
-    plan = yaml.safe_load((root / PLAN).read_text("utf-8"))
+    reader = Reader(course.yaml(PLAN))
+    found = reader.fields(reader.root, "the plan", ("minutes", "objectives", "sections"))
+    minutes = reader.number(found.get("minutes"), "minutes")
+    objectives = [reader.text(one, "an objective") for one in reader.items(found.get("objectives"), "objectives")]
+    sections = [read_section(reader, one) for one in reader.items(found.get("sections"), "sections")]
+    for number, section in enumerate(sections):
+        if section.id in [other.id for other in sections[:number]]:
+            reader.faults.append(Fault(PLAN, section.line, f"the id {section.id} is taken; rename one"))
     slides: list[Slide] = []
-    faults: list[Fault] = []
-    for section in plan["sections"]:
-        for file in sorted((root / SLIDES / section["id"]).glob("*.md")):
-            slide = read_slide(file.relative_to(root).as_posix(), section["id"], file.read_text("utf-8"))
-            if isinstance(slide, Slide):
-                slides.append(slide)
-            else:
-                faults.append(slide)
-    return Lesson(plan["minutes"], plan["objectives"], plan["sections"], slides), faults
+    faults = reader.faults
+    for section in sections:
+        for path, text in course.pages.items():
+            if path.rpartition("/")[0] == f"{SLIDES}/{section.id}":
+                slide = read_slide(path, section.id, text)
+                slides += [slide] if isinstance(slide, Slide) else []
+                faults += [slide] if isinstance(slide, Fault) else []
+    return Lesson(minutes, objectives, sections, slides), faults
+
+
+def read_section(reader: Reader, node: Node) -> Section:
+    """Read a section of the plan."""
+    found = reader.fields(node, "a section", ("id", "title", "minutes", "activity", "complete"))
+    id, title, activity = (reader.text(found.get(name), name) for name in ("id", "title", "activity"))
+    minutes = reader.number(found.get("minutes"), "minutes")
+    return Section(line_of(node), id, title, minutes, reader.flag(found.get("complete"), "complete"), activity)
 
 
 def read_slide(path: str, section: str, text: str) -> Slide | Fault:
@@ -111,11 +139,10 @@ def read_slide(path: str, section: str, text: str) -> Slide | Fault:
     match = FRONT.fullmatch(text)
     if match is None:
         return Fault(path, 1, "a slide begins with front matter between two lines of ---")
-    try:
-        data, lines = yaml.safe_load(match[1]), key_lines(yaml.compose(match[1]))
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        return Fault(path, mark.line + 2 if mark else 1, f"its front matter is not valid YAML: {error.problem}")
+    front = document(path, f"\n{match[1]}")  # below the line of ---
+    for fault in front.faults:
+        return fault._replace(text=f"its front matter {fault.text}")
+    data, lines = front.data, key_lines(front.root)
     if not isinstance(data, dict):
         return Fault(path, 2, "its front matter is a list of `key: value`")
     for name, value in data.items():
@@ -134,48 +161,46 @@ def read_slide(path: str, section: str, text: str) -> Slide | Fault:
     return Slide(path=path, section=section, body=body, notes=notes, lines=lines, **data)
 
 
-def key_lines(node: yaml.Node | None, prefix: str = "") -> dict[str, int]:
+def key_lines(node: Node | None, prefix: str = "") -> dict[str, int]:
     """Return the line, in the slide's file, of each key of its front matter; a key of a key is called `outer.inner`."""
     lines = {}
-    for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
-        lines[prefix + key.value] = key.start_mark.line + 2  # the first line is ---
+    for key, value in node.value if isinstance(node, MappingNode) else ():
+        lines[prefix + key.value] = line_of(key)
         lines |= key_lines(value, f"{prefix}{key.value}.")
     return lines
 
 
-def faults(root: Path) -> Iterator[Fault]:
+def faults(course: Course) -> Iterator[Fault]:
     """Find what does not add up."""
-    if not (root / PLAN).exists():
-        return
-    lesson, broken = load(root)
-    yield from broken
-    lines = (root / PLAN).read_text("utf-8").splitlines()
-    total = sum(section["minutes"] for section in lesson.sections)
+    lesson, found = load(course)
+    if any(fault.path == PLAN for fault in found):
+        return  # a plan that cannot be read whole adds up to nothing
+    total = sum(section.minutes for section in lesson.sections)
     if total != lesson.minutes:
         text = f"the sections take {total} minutes, the lesson has {lesson.minutes}"
-        yield Fault(PLAN, line_of(lines, "sections:"), text)
-    known = {section["id"] for section in lesson.sections}
-    for file in sorted((root / SLIDES).rglob("*.md")):
-        if file.parent.relative_to(root / SLIDES).as_posix() not in known:
-            yield Fault(file.relative_to(root).as_posix(), 1, f"lies in no section's folder; {PLAN} names the sections")
+        yield Fault(PLAN, lesson.sections[0].line - 1 if lesson.sections else 1, text)
+    known = {section.id for section in lesson.sections}
+    for path in course.pages:
+        folder = path.rpartition("/")[0]
+        if path.startswith(f"{SLIDES}/") and folder.removeprefix(f"{SLIDES}/") not in known:
+            yield Fault(path, 1, f"lies in no section's folder; {PLAN} names the sections")
     seen: dict[str, str] = {}
     for slide in lesson.slides:
-        yield from slide_faults(root, lesson, slide)
+        yield from slide_faults(course, lesson, slide)
         if slide.id in seen:
             yield slide.fault("id", f"the id {slide.id} is that of {seen[slide.id]} too; rename one")
         seen.setdefault(slide.id, slide.path)
     for section in lesson.sections:
         taken = sum(slide.minutes for slide in lesson.of(section))
-        where = line_of(lines, f"id: {section['id']},")
-        if taken > section["minutes"]:
-            text = f"the slides of {section['id']} take {taken:g} of its {section['minutes']} minutes"
-            yield Fault(PLAN, where, text)
-        elif section["complete"] and taken < section["minutes"]:
-            text = f"is called complete, and its slides fill {taken:g} of its {section['minutes']} minutes"
-            yield Fault(PLAN, where, f"{section['id']} {text}")
+        if taken > section.minutes:
+            text = f"the slides of {section.id} take {taken:g} of its {section.minutes} minutes"
+            yield Fault(PLAN, section.line, text)
+        elif section.complete and taken < section.minutes:
+            text = f"is called complete, and its slides fill {taken:g} of its {section.minutes} minutes"
+            yield Fault(PLAN, section.line, f"{section.id} {text}")
 
 
-def slide_faults(root: Path, lesson: Lesson, slide: Slide) -> Iterator[Fault]:
+def slide_faults(course: Course, lesson: Lesson, slide: Slide) -> Iterator[Fault]:
     """Find what is wrong with one slide."""
     if not re.fullmatch(r"[a-z][a-z0-9-]*", slide.id):
         yield slide.fault("id", f"an id is small letters, digits and hyphens, not {slide.id}")
@@ -194,10 +219,5 @@ def slide_faults(root: Path, lesson: Lesson, slide: Slide) -> Iterator[Fault]:
         text = f"there is no objective {slide.objective}; the plan has {len(lesson.objectives)}"
         yield slide.fault("objective", text)
     page = slide.page.partition("#")[0]
-    if not (root / "docs" / page).is_file():
+    if f"docs/{page}" not in course.pages:
         yield slide.fault("page", f"its page docs/{page} does not exist")
-
-
-def line_of(lines: list[str], text: str) -> int:
-    """Return the line (from 1) that holds `text`, 1 if none does."""
-    return next((number for number, line in enumerate(lines, 1) if text in line), 1)

@@ -6,16 +6,16 @@ import re
 import zipfile
 from collections.abc import Iterator
 from html import escape
-from pathlib import Path
-from typing import Any
 
-from mkdocs.config.defaults import MkDocsConfig
-
-from publish.pages.expand import Press, anchor
+from publish.pages.expand import anchor, badge
+from publish.pages.protocol import Part, Site
 from publish.sources import ledger
+from publish.sources.course import Course
+from publish.sources.files import Fault
+from publish.sources.headings import title
 from publish.sources.languages import LANGUAGES
 from publish.sources.proofs import Proof
-from publish.sources.snippets import Fault, Snippet, read
+from publish.sources.snippets import Snippet
 
 PAGE = "snippets/index.md"
 ZIP = "snippets/all.zip"
@@ -52,22 +52,22 @@ def purpose(snippet: Snippet) -> str:
     return match[1].strip() if match else ""
 
 
-def faults(root: Path) -> Iterator[Fault]:
+def faults(course: Course) -> Iterator[Fault]:
     """Find programs that do not say what they are for."""
-    for snippet in read(root).snippets:
+    for snippet in course.snippets.files:
         if not purpose(snippet):
             yield Fault(
                 snippet.path, 1, "does not say what it is for; begin it with a docstring or a comment of one line"
             )
 
 
-def pages(press: Press, site: MkDocsConfig) -> dict[str, str | bytes]:
+def pages(course: Course, site: Site) -> dict[str, str | bytes]:
     """Return the page, the zip, and the texts for Copy."""
-    programs = press.library.snippets
+    programs = course.snippets.files
     texts = {snippet.path: snippet.whole for snippet in programs}
     return {
-        PAGE: page(press, site),
-        ZIP: archive(programs, str(site.site_name)),
+        PAGE: page(course, site),
+        ZIP: archive(programs, site.name),
         TEXTS: f"window.courseFiles = {json.dumps(texts, ensure_ascii=False)};\n",
     }
 
@@ -77,21 +77,21 @@ def topic(snippet: Snippet) -> str:
     return snippet.example.rpartition("/")[0]
 
 
-def page(press: Press, site: MkDocsConfig) -> str:
+def page(course: Course, site: Site) -> str:
     """Return the page as Markdown: the filter, then the programs by topic, in the order of the navigation."""
-    order = in_order(site.nav)
     topics: dict[str, list[Snippet]] = {}
-    for snippet in sorted(press.library.snippets, key=lambda one: order.get(f"{topic(one)}.md", len(order))):
+    for snippet in sorted(course.snippets.files, key=lambda one: site.order.get(f"{topic(one)}.md", len(site.order))):
         topics.setdefault(topic(snippet), []).append(snippet)
-    titles = {name: title(press.root, name) for name in topics}
-    transcripts = sum(snippet.language.transcript for snippet in press.library.snippets)
-    used = {snippet.language for snippet in press.library.snippets}
-    needs = ", ".join(language.needs for language in LANGUAGES.values() if language in used)
-    head = HEAD.format(programs=len(press.library.snippets) - transcripts, transcripts=transcripts, needs=needs)
-    parts = [head, controls(press, titles)]
+    written = {name for name in topics if f"docs/{name}.md" in course.pages}
+    titles = {name: title(course, f"{name}.md") if name in written else name for name in topics}
+    transcripts = sum(snippet.language.transcript for snippet in course.snippets.files)
+    used = {snippet.language for snippet in course.snippets.files}
+    needs = ", ".join(dict.fromkeys(language.needs for language in LANGUAGES.values() if language in used))
+    head = HEAD.format(programs=len(course.snippets.files) - transcripts, transcripts=transcripts, needs=needs)
+    parts = [head, controls(course, titles)]
     for name, programs in topics.items():
-        home = f'<a href="../{name}.html">{escape(titles[name])}</a>' if page_of(press.root, name).exists() else name
-        cards = "\n".join(card(press, snippet) for snippet in programs)
+        home = f'<a href="../{name}.html">{escape(titles[name])}</a>' if name in written else name
+        cards = "\n".join(card(course, snippet) for snippet in programs)
         parts.append(
             f'<section class="topic">\n<h2 id="{slug(name)}">{home}</h2>\n'
             f'<ul class="programs">\n{cards}\n</ul>\n</section>\n'
@@ -99,34 +99,15 @@ def page(press: Press, site: MkDocsConfig) -> str:
     return "\n".join(parts)
 
 
-def in_order(nav: Any) -> dict[str, int]:
-    """Return the place of each page in the navigation, which MkDocs gives as lists in mappings in lists."""
-    entries = [value for entry in nav or [] for value in (entry.values() if isinstance(entry, dict) else [entry])]
-    paths = [path for entry in entries for path in (in_order(entry) if isinstance(entry, list) else [entry])]
-    return {path: place for place, path in enumerate(paths)}
-
-
-def page_of(root: Path, name: str) -> Path:
-    """Return the file of a topic's page."""
-    return root / "docs" / f"{name}.md"
-
-
-def title(root: Path, name: str) -> str:
-    """Return the heading of a topic's page, or the name of the folder where there is no page."""
-    file = page_of(root, name)
-    heading = re.search(r"^# (.+)$", file.read_text("utf-8"), re.MULTILINE) if file.exists() else None
-    return heading[1] if heading else name
-
-
 def slug(path: str) -> str:
     """Return an id for a path."""
     return re.sub(r"\W+", "-", path)
 
 
-def controls(press: Press, titles: dict[str, str]) -> str:
+def controls(course: Course, titles: dict[str, str]) -> str:
     """Return the filter and the download of everything. Without JavaScript the style sheet hides the filter."""
-    used = {snippet.language.extension for snippet in press.library.snippets}
-    languages = {one.lexer: one.label for extension, one in LANGUAGES.items() if extension in used}
+    used = {snippet.language for snippet in course.snippets.files}
+    languages = {one.key: one.label for one in LANGUAGES.values() if one in used}
     return (
         '<form class="library-filter" aria-label="Filter the programs" data-search-exclude>\n'
         f"{select('Language', languages)}\n{select('Topic', titles)}\n<output></output>\n</form>\n"
@@ -140,18 +121,18 @@ def select(label: str, options: dict[str, str]) -> str:
     return f'<label>{label} <select name="{label.lower()}"><option value="">All</option>{rows}</select></label>'
 
 
-def card(press: Press, snippet: Snippet) -> str:
+def card(course: Course, snippet: Snippet) -> str:
     """Return what the list says of one program."""
     path = snippet.path.removeprefix("snippets/")
     run = "".join(f"<code>{escape(line)}</code>" for line in snippet.language.commands(snippet.file, snippet.text))
     return (
-        f'<li class="program" data-language="{snippet.language.lexer}" data-topic="{topic(snippet)}">\n'
+        f'<li class="program" data-language="{snippet.language.key}" data-topic="{topic(snippet)}">\n'
         f'<p class="program-language" data-search-exclude>{snippet.language.label}</p>\n'
         f'<h3 id="{slug(path)}"><a href="../source/{snippet.path}.html">{snippet.file}</a></h3>\n'
         f"<p>{escape(purpose(snippet))}</p>\n"
         f'<p class="program-run" data-search-exclude>{run}</p>\n'
-        f'<p class="program-badge" data-search-exclude>{press.badge(snippet)}</p>\n'
-        f"{proved(press, snippet)}"
+        f'<p class="program-badge" data-search-exclude>{badge(course, snippet)}</p>\n'
+        f"{proved(course, snippet)}"
         f'<p class="program-keep" data-search-exclude>'
         f'<button type="button" class="copy-file" data-file="{snippet.path}" aria-describedby="{slug(path)}">'
         f"Copy</button> "
@@ -159,11 +140,11 @@ def card(press: Press, snippet: Snippet) -> str:
     )
 
 
-def proved(press: Press, snippet: Snippet) -> str:
+def proved(course: Course, snippet: Snippet) -> str:
     """Return the tests of a program, each with its last outcome and the line where it stands."""
     found = [
         proof
-        for tests in press.proofs.values()
+        for tests in course.proofs.values()
         for proof in tests
         if (proof.example, proof.language) == (snippet.example, snippet.language.label)
     ]
@@ -200,3 +181,6 @@ def archive(programs: list[Snippet], name: str) -> bytes:
             entry.create_system, entry.external_attr = 3, 0o644 << 16  # as on Unix, wherever it is made
             package.writestr(entry, text.encode())
     return buffer.getvalue()
+
+
+PART = Part(faults=faults, pages=pages)

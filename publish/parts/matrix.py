@@ -3,13 +3,14 @@
 import html
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from yaml.nodes import Node
 
+from publish.pages.protocol import Part, Text
+from publish.sources.course import Course, once
+from publish.sources.files import Fault
 from publish.sources.headings import page_problem
 from publish.sources.nodes import Reader, line_of
-from publish.sources.snippets import Fault
 
 DATA = "docs/_course/patterns.yml"
 
@@ -50,10 +51,11 @@ class Matrix:
     rows: list[Row]
 
 
-def read(root: Path) -> tuple[Matrix, list[Fault]]:
+@once
+def read(course: Course) -> tuple[Matrix, list[Fault]]:
     """Read the matrix, and find what is wrong in it."""
-    reader = Reader(DATA)
-    found = reader.fields(reader.compose(root), "the matrix", ("columns", "patterns"))
+    reader = Reader(course.yaml(DATA))
+    found = reader.fields(reader.root, "the matrix", ("columns", "patterns"))
     columns: list[Column] = []
     for node in reader.items(found.get("columns"), "columns"):
         columns.append(column(reader, node))
@@ -63,7 +65,7 @@ def read(root: Path) -> tuple[Matrix, list[Fault]]:
         return Matrix([], []), reader.faults
     rows: list[Row] = []
     for node in reader.items(found.get("patterns"), "patterns"):
-        one = row(reader, root, columns, node)
+        one = row(reader, course, columns, node)
         if one.name and one.name in [other.name for other in rows]:
             reader.wrong(node, f"{one.name} stands here twice; remove one")
         rows.append(one)
@@ -78,11 +80,11 @@ def column(reader: Reader, node: Node) -> Column:
     return Column(*(reader.text(found.get(name), name) for name in ("id", "title", "up", "down")))
 
 
-def row(reader: Reader, root: Path, columns: list[Column], node: Node) -> Row:
+def row(reader: Reader, course: Course, columns: list[Column], node: Node) -> Row:
     """Read a pattern."""
     found = reader.fields(node, "a pattern", ("name", "page", *(one.id for one in columns)))
     page = reader.text(found.get("page"), "page")
-    if page and (problem := page_problem(root, page)):
+    if page and (problem := page_problem(course, page)):
         reader.wrong(found["page"], problem)
     cells = {one.id: cell(reader, one, found[one.id]) for one in columns if one.id in found}
     return Row(reader.text(found.get("name"), "name"), page, cells)
@@ -97,19 +99,14 @@ def cell(reader: Reader, of: Column, node: Node) -> Cell:
     return Cell(reader.text(found.get("text"), "text"), rank, line_of(found.get("text", node)))
 
 
-def faults(root: Path) -> Iterator[Fault]:
-    """Find what is wrong in the matrix."""
-    yield from read(root)[1]
+def texts(course: Course) -> Iterator[Text]:
+    """Yield its Markdown, for the check that all Markdown of the course undergoes."""
+    yield from (Text(DATA, one.line, one.text) for row in read(course)[0].rows for one in row.cells.values())
 
 
-def texts(root: Path) -> Iterator[tuple[int, str]]:
-    """Yield its Markdown with its lines, for the check that all Markdown of the course undergoes."""
-    yield from ((one.line, one.text) for row in read(root)[0].rows for one in row.cells.values())
-
-
-def render(root: Path, _: str) -> str:
+def render(course: Course, _: str) -> str:
     """Return what the line `::: patterns matrix` stands for. Roles, since on a phone the table is laid out as cards."""
-    matrix = read(root)[0]
+    matrix = read(course)[0]
     first = head("Pattern", "in the order of the course", "in the reverse order of the course")
     heads = [first.replace("<th", '<th aria-sort="ascending"', 1)]  # as it comes
     heads += [head(one.title, one.up, one.down) for one in matrix.columns]
@@ -142,3 +139,6 @@ def line(matrix: Matrix, row: Row, place: int) -> str:
     )
     name = f'<th role="rowheader" scope="row" data-rank="{place}" markdown="span">[{row.name}](/{row.page})</th>'
     return f'<tr role="row" markdown="block">\n{name}\n{cells}\n</tr>'
+
+
+PART = Part("patterns", ("matrix",), render=render, read=read, texts=texts)

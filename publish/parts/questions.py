@@ -1,29 +1,28 @@
-"""The bank of questions: what stands in it, and every fault in it with its line."""
+"""The questions of the quiz: what stands in their files, one for each page, and every fault with its line."""
 
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
-import yaml
 from yaml.nodes import Node
 
-from publish.parts.lesson import PLAN
-from publish.sources import snippets
+from publish.pages.protocol import Text
+from publish.parts import lesson
+from publish.sources.course import Course, once
+from publish.sources.files import Fault, digest
 from publish.sources.headings import page_problem
 from publish.sources.nodes import Reader, line_of
-from publish.sources.snippets import Fault, Library, digest
+from publish.sources.snippets import Snippets
 
-BANK = "docs/_course/quiz.yml"
-NAME = "quiz"  # what an include line says in place of an example: `::: quiz ID`
-COMMON = ("id", "page", "objective", "type", "ask")
+FOLDER = "docs/_course/quiz"  # a question on docs/PATH.md stands in PATH.yml below it
+COMMON = ("id", "objective", "type", "ask")
 TYPES = {  # the fields that a type needs beside the common ones
     "single": ("options",),
     "multiple": ("options",),
     "trace": ("options", "program", "line"),
     "order": ("steps", "why"),
 }
-EXTRA = {"trace": ("show",)}  # the fields that it may have
+EXTRA = {"trace": ("show",)}  # the fields that it may have, beside the anchor of the heading to read again
 
 
 @dataclass(frozen=True)
@@ -38,14 +37,15 @@ class Option:
 
 @dataclass(frozen=True)
 class Question:
-    """One question of the bank. `page` says what to read again; `lines` says where each field stands."""
+    """One question. `anchor` says what to read again on its page; `lines` says where each field stands in its file."""
 
+    file: str
     id: str
-    page: str
     objective: str
     type: str
     ask: str
     lines: dict[str, int]
+    anchor: str = ""
     options: list[Option] = field(default_factory=list)
     steps: list[str] = field(default_factory=list)  # in the right order
     why: str = ""  # of the order
@@ -54,14 +54,24 @@ class Question:
     show: str = ""  # the section of it that the question shows
 
     @property
+    def page(self) -> str:
+        """What to read again: a page below docs/, and a heading on it."""
+        return page_of(self.file) + (f"#{self.anchor}" if self.anchor else "")
+
+    @property
     def hash(self) -> str:
         """What a stored answer is bound to: everything that is asked, and nothing that only explains."""
         options = [[option.text, option.right] for option in self.options]
         return digest(json.dumps([self.type, self.ask, options, self.steps, self.program, self.line, self.show]))
 
 
-class Bank(Reader):
-    """Takes the bank apart."""
+def page_of(file: str) -> str:
+    """Return the page, below docs/, that the questions of a file belong to."""
+    return file.removeprefix(f"{FOLDER}/").removesuffix(".yml") + ".md"
+
+
+class Questions(Reader):
+    """Takes a file of questions apart."""
 
     def option(self, node: Node, literal: bool) -> Option:
         """Read an option."""
@@ -76,16 +86,18 @@ class Bank(Reader):
         """Read a question; None where it has faults."""
         before = len(self.faults)
         every = {name for names in (*TYPES.values(), *EXTRA.values()) for name in names}
-        found = self.fields(node, "a question", COMMON, (*COMMON, *every))
+        found = self.fields(node, "a question", COMMON, (*COMMON, "anchor", *every))
         type = self.text(found.get("type"), "type")
         if type and type not in TYPES:
             self.wrong(found["type"], f"there is no type {type}; it is one of {', '.join(TYPES)}")
         if len(self.faults) > before:
             return None
-        found = self.fields(node, f"a question of type {type}", TYPES[type], COMMON + TYPES[type] + EXTRA.get(type, ()))
+        known = (*COMMON, "anchor", *TYPES[type], *EXTRA.get(type, ()))
+        found = self.fields(node, f"a question of type {type}", TYPES[type], known)
         lists = {name: self.items(found.pop(name), name) for name in ("options", "steps") if name in found}
         texts = {name: self.text(value, name) for name, value in found.items()}
         question = Question(
+            file=self.path,
             **texts,
             lines={"": line_of(node), **{name: line_of(value) for name, value in found.items()}},
             options=[self.option(one, literal=type == "trace") for one in lists.get("options", [])],
@@ -94,38 +106,51 @@ class Bank(Reader):
         return question if len(self.faults) == before else None
 
 
-def read(root: Path) -> tuple[list[Question], list[Fault]]:
-    """Read the bank. A question that cannot be read is left out and reported."""
-    reader = Bank(BANK)
-    bank = reader.compose(root)
-    questions = [reader.question(node) for node in reader.items(bank, "the bank")]
-    return [question for question in questions if question], reader.faults
+@once
+def read(course: Course) -> tuple[list[Question], list[Fault]]:
+    """Read all questions, by the paths of their pages. One that cannot be read is left out and reported."""
+    questions: list[Question] = []
+    faults: list[Fault] = []
+    for path in [path for path in course.data if path.startswith(f"{FOLDER}/")]:
+        reader = Questions(course.yaml(path))
+        found = [reader.question(node) for node in reader.items(reader.root, "the file")]
+        questions += [question for question in found if question]
+        faults += reader.faults
+        if problem := page_problem(course, page_of(path)):
+            faults.append(Fault(path, 1, f"{problem}; questions have the path of their page"))
+    if (old := f"{FOLDER}.yml") in course.data:
+        faults.append(Fault(old, 1, f"is not read; a question stands in {FOLDER}/, at the path of its page"))
+    return questions, faults
 
 
-def faults(root: Path) -> Iterator[Fault]:
-    """Find what is wrong in the bank."""
-    questions, found = read(root)
-    yield from found
-    library, goals = snippets.read(root), objectives(root)
-    seen: dict[str, int] = {}
-    for question in questions:
+@once
+def by_id(course: Course) -> dict[str, Question]:
+    """Return the questions by their ids."""
+    return {question.id: question for question in read(course)[0]}
+
+
+def faults(course: Course) -> Iterator[Fault]:
+    """Find what is wrong with questions that could be read."""
+    seen: dict[str, str] = {}
+    for question in read(course)[0]:
         if question.id in seen:
             other = seen[question.id]
-            yield Fault(BANK, question.lines["id"], f"the id {question.id} is that of line {other} too; rename one")
-        seen.setdefault(question.id, question.lines["id"])
-        for line, text in problems(root, library, goals, question):
-            yield Fault(BANK, line, text)
+            yield Fault(question.file, question.lines["id"], f"the id {question.id} is that of {other} too; rename one")
+        seen.setdefault(question.id, f"{question.file}:{question.lines['id']}")
+        for line, text in problems(course, question):
+            yield Fault(question.file, line, text)
 
 
-def problems(root: Path, library: Library, goals: list[str], question: Question) -> Iterator[tuple[int, str]]:
+def problems(course: Course, question: Question) -> Iterator[tuple[int, str]]:
     """Say what is wrong with a question that could be read, with its line."""
-    lines = question.lines
+    lines, goals = question.lines, lesson.load(course)[0].objectives
     if not question.id.replace("-", "").isalnum() or not question.id.isascii():
         yield lines["id"], f"the id {question.id} goes into an address; use letters, digits and dashes"
     if not question.objective.isdecimal() or not 1 <= int(question.objective) <= len(goals):
-        yield lines["objective"], f"there is no objective {question.objective}; {PLAN} has {len(goals)}"
-    if problem := page_problem(root, question.page):
-        yield lines["page"], problem
+        yield lines["objective"], f"there is no objective {question.objective}; {lesson.PLAN} has {len(goals)}"
+    known = f"docs/{page_of(question.file)}" in course.pages
+    if known and question.anchor and (problem := page_problem(course, question.page)):
+        yield lines["anchor"], problem
     for text, line in [(question.ask, lines["ask"]), *((option.text, option.line) for option in question.options)]:
         if "](proof:" in text:
             yield line, "a claim with its proof stands in a why, which is shown when the question is answered"
@@ -145,14 +170,14 @@ def problems(root: Path, library: Library, goals: list[str], question: Question)
     if len(set(texts)) < len(texts):
         yield lines[""], "two of its answers read the same; change one"
     if question.type == "trace":
-        yield from trace_problems(library, question)
+        yield from trace_problems(course.snippets, question)
 
 
-def trace_problems(library: Library, question: Question) -> Iterator[tuple[int, str]]:
+def trace_problems(snippets: Snippets, question: Question) -> Iterator[tuple[int, str]]:
     """Say where a traced question and the stored output of its program differ."""
     program, lines = question.program, question.lines
-    printed = library.outputs.get(program, "").splitlines()
-    if program not in library.examples:
+    printed = snippets.outputs.get(program, "").splitlines()
+    if program not in snippets.examples:
         yield lines["program"], f"snippets/{program}.* does not exist; it is named without its suffix"
     elif not printed:
         yield lines["program"], f"snippets/{program}.out does not exist; run `make output`"
@@ -165,19 +190,13 @@ def trace_problems(library: Library, question: Question) -> Iterator[tuple[int, 
                 yield option.line, f"the right option is not what snippets/{program}.out:{question.line} says: {line}"
 
 
-def objectives(root: Path) -> list[str]:
-    """Return the objectives of the lesson."""
-    file = root / PLAN
-    return yaml.safe_load(file.read_text("utf-8"))["objectives"] if file.exists() else []
-
-
-def texts(root: Path) -> Iterator[tuple[int, str]]:
-    """Yield the Markdown of the bank with its lines, for the check that all Markdown of the course undergoes."""
-    for question in read(root)[0]:
-        yield question.lines["ask"], question.ask
-        yield from ((option.line, option.why) for option in question.options)
+def texts(course: Course) -> Iterator[Text]:
+    """Yield the Markdown of the questions, for the check that all Markdown of the course undergoes."""
+    for question in read(course)[0]:
+        yield Text(question.file, question.lines["ask"], question.ask)
+        yield from (Text(question.file, option.line, option.why) for option in question.options)
         if question.type != "trace":  # there the options are output, shown as it is
-            yield from ((option.line, option.text) for option in question.options)
-        yield from ((question.lines[""], text) for text in (*question.steps, question.why))
+            yield from (Text(question.file, option.line, option.text) for option in question.options)
+        yield from (Text(question.file, question.lines[""], text) for text in (*question.steps, question.why))
         if question.show:
-            yield question.lines["show"], f"::: {question.program} {question.show}"
+            yield Text(question.file, question.lines["show"], f"::: {question.program} {question.show}")

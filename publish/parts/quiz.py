@@ -1,24 +1,21 @@
-"""The quiz: the page that asks all questions of the bank, and the check question of a topic page."""
+"""The quiz: the page that asks all questions, and the check question of a topic page."""
 
 import html
-from typing import TYPE_CHECKING
 
-from mkdocs.config.defaults import MkDocsConfig
-
-from publish.parts.questions import Option, Question
+from publish.pages.protocol import Part, Site
+from publish.parts import lesson, questions
+from publish.parts.questions import FOLDER, Option, Question
+from publish.sources.course import Course
+from publish.sources.files import digest
 from publish.sources.headings import link
-from publish.sources.snippets import digest
-
-if TYPE_CHECKING:  # the press asks this module for its questions
-    from publish.pages.expand import Press
 
 PAGE = "quiz/index.md"
 
 
-def question(press: "Press", id: str, number: int) -> str:
+def question(course: Course, id: str, number: int = 0) -> str:
     """Return a question as Markdown that is to be expanded: with its number, or without one where that is 0."""
-    asked = press.questions[id]
-    goal = html.escape(press.objectives[int(asked.objective) - 1])
+    asked = questions.by_id(course)[id]
+    goal = html.escape(lesson.load(course)[0].objectives[int(asked.objective) - 1])
     head = f'<span class="quiz-number">Question {number}</span> ' if number else ""
     return f"""
 <div class="quiz" id="question-{id}" data-question="{id}" data-hash="{asked.hash}" data-type="{asked.type}" \
@@ -26,7 +23,7 @@ data-objective="{asked.objective}" data-goal="{goal}" markdown="block">
 <fieldset markdown="block">
 <legend markdown="span">{head}{asked.ask}</legend>
 
-{traced(press, asked)}
+{traced(course, asked)}
 
 <ul class="quiz-options" data-search-exclude="" markdown="block">
 {steps(asked) if asked.type == "order" else options(asked)}
@@ -39,17 +36,17 @@ data-objective="{asked.objective}" data-goal="{goal}" markdown="block">
 
 {solution(asked) if asked.type == "order" else reasons(asked)}
 
-<p markdown="span">Read again: {link(press.root, asked.page)}</p>
+<p markdown="span">Read again: {link(course, asked.page)}</p>
 
 </details>
 </div>
 """
 
 
-def traced(press: "Press", asked: Question) -> str:
+def traced(course: Course, asked: Question) -> str:
     """Return what a traced question shows: the code, and what the program has printed before the line asked for."""
     show = f"::: {asked.program} {asked.show}\n\n" if asked.show else ""
-    before = press.library.outputs[asked.program].splitlines()[: int(asked.line) - 1] if asked.program else []
+    before = course.snippets.outputs[asked.program].splitlines()[: int(asked.line) - 1] if asked.program else []
     if not before:
         return show
     lines = "<br>\n".join(literal(line) for line in before)
@@ -106,12 +103,20 @@ def solution(asked: Question) -> str:
     return f'<ol markdown="block">\n{rows}\n</ol>\n\n<p markdown="span">{asked.why}</p>'
 
 
-def pages(press: "Press", site: MkDocsConfig) -> dict[str, str | bytes]:
+def in_order(course: Course, site: Site) -> list[str]:
+    """Return the ids of all questions in the order in which the quiz asks them: that of their pages."""
+    asked = questions.by_id(course).values()
+    last = len(site.order)
+    return [one.id for one in sorted(asked, key=lambda one: site.order.get(questions.page_of(one.file), last))]
+
+
+def pages(course: Course, site: Site) -> dict[str, str]:
     """Return the page that asks all questions."""
-    if not press.questions:
+    ids = in_order(course, site)
+    if not ids:
         return {}
-    asked = "\n".join(question(press, id, number) for number, id in enumerate(press.questions, 1))
-    many = len(press.questions)
+    asked = "\n".join(question(course, id, number) for number, id in enumerate(ids, 1))
+    many = len(ids)
     return {
         PAGE: f"""---
 title: Quiz
@@ -131,3 +136,15 @@ description: {many} questions on the course, each with the reasons for every ans
 <div id="quiz-result"></div>
 """
     }
+
+
+PART = Part(
+    "quiz",
+    ids=questions.by_id,
+    unknown=f"{FOLDER} has no question {{section}}",
+    render=question,
+    read=questions.read,
+    faults=questions.faults,
+    texts=questions.texts,
+    pages=pages,
+)

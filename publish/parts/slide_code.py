@@ -1,17 +1,15 @@
-"""The press for slides: each language is a block that the deck shows or hides, its code as large as it fits."""
+"""A slide's Markdown: each language is a block that the deck shows or hides, its code as large as it fits."""
 
 import itertools
 import re
-from pathlib import Path
 
-from mkdocs.config.defaults import MkDocsConfig
-
-from publish.pages import render
-from publish.pages.expand import LINE_ANCHOR, Press
+from publish.pages.expand import LINE_ANCHOR, Expander, badge
+from publish.pages.protocol import Site
 from publish.parts.lesson import Slide
+from publish.sources.course import Course
 from publish.sources.includes import INCLUDE, Include, included
 from publish.sources.languages import PROGRAMMING
-from publish.sources.snippets import RESERVED, Section, Snippet
+from publish.sources.snippets import RESERVED, Section, Snippet, Snippets
 
 CODE_WIDTH, CODE_HEIGHT = 1100, 562  # px that a slide has for its blocks, beside title and margins
 BLOCK, PROSE, REASON = 50, 52, 32  # px that a block's margins and footer take, a line of prose, and of a reason
@@ -22,31 +20,36 @@ ANCHOR = re.compile(r' id="[^"]*"(?=[^>]*>)|<a class="headerlink".*?</a>')
 CODE = re.compile(r"(?<=<pre><span></span><code>)(.*?)\n?(?=</code></pre>)", re.DOTALL)
 
 
-class Stage(Press):
-    """The press for slides: each language is a block that the deck shows or hides, its code as large as it fits."""
+class SlideExpander(Expander):
+    """Pours into a slide what the course says."""
 
-    def __init__(self, root: Path) -> None:
-        super().__init__(root)
+    def __init__(self, course: Course, site: Site) -> None:
+        super().__init__(course, site.parts)
+        self.site = site
         self.marks = itertools.count(1)  # proofs are numbered through the deck, so that their ids are unique
         self.slide: Slide
         self.asks = False  # the slide has shown code, so that a room can guess what it prints
         self.steps: list[list[str]] = []  # for each code block of the slide, in order
 
-    def render(self, slide: Slide, site: MkDocsConfig) -> str:
+    def render(self, slide: Slide) -> str:
         """Return the HTML of a slide."""
         self.slide, self.steps, self.asks = slide, [], False
-        html = without_ids(render.html(site, self, slide.body, "../"), slide.id)
+        html = without_ids(self.html(slide.body), slide.id)
         steps = iter(self.steps)
         return CODE.sub(lambda code: in_lines(code[1], next(steps)), html)
 
-    def plain(self, markdown: str, site: MkDocsConfig) -> str:
+    def html(self, markdown: str) -> str:
+        """Return the HTML of a text in the deck."""
+        return self.site.html(self, markdown, "../")
+
+    def plain(self, markdown: str) -> str:
         """Return a line of Markdown as text."""
-        return re.sub(r"<[^>]*>", "", render.html(site, self, markdown, "../"))
+        return re.sub(r"<[^>]*>", "", self.html(markdown))
 
     def tabs(self, include: Include) -> str:
         """Return a block for each language; the first stands in for those that are missing, with the reason below."""
         first = not any(self.steps)
-        blocks, found = [], self.library.examples[include.example].values()
+        blocks, found = [], self.programs(include.example)
         for snippet in found:
             section = snippet.sections[include.section]
             self.steps.append(self.slide.steps.get(snippet.language.label, []) if first else [])
@@ -65,6 +68,10 @@ class Stage(Press):
             for labels, block in blocks
         )
 
+    def programs(self, example: str) -> list[Snippet]:
+        """Return the programs that a slide shows."""
+        return presented(self.course.snippets, example)
+
     def output(self, include: Include) -> str:
         """Return what the program printed; below code it comes with the next key, so that a room can guess first."""
         self.steps.append([])
@@ -81,7 +88,7 @@ class Stage(Press):
 
     def provenance(self, snippet: Snippet, section: Section) -> str:
         """Return the line below a block: the file and what ran it. The page has the rest."""
-        return f"`{snippet.file}` · {self.badge(snippet)}\n{{: .provenance }}"
+        return f"`{snippet.file}` · {badge(self.course, snippet)}\n{{: .provenance }}"
 
     def claim(self, match: re.Match[str], number: int) -> str:
         """Number the claims through the whole deck."""
@@ -89,7 +96,7 @@ class Stage(Press):
 
     def size(self, label: str) -> float:
         """Return the px at which the slide's code in a language fits beside its title and its prose."""
-        includes = list(included(self.slide.body))
+        includes = [one for one in included(self.slide.body) if one.example in self.course.snippets.examples]
         texts = [self.text(include, label) for include in includes]
         lines = [line for text in texts for line in text.rstrip("\n").split("\n")]
         prose = sum(1 for line in self.slide.body.split("\n")[1:] if line.strip() and not INCLUDE.match(line))
@@ -101,10 +108,16 @@ class Stage(Press):
     def text(self, include: Include, label: str) -> str:
         """Return what an include shows in a language."""
         if include.section == RESERVED:
-            return self.library.outputs[include.example]
-        first, *others = self.library.examples[include.example].values()
+            return self.course.snippets.outputs[include.example]
+        first, *others = self.programs(include.example)
         shown = next((snippet for snippet in others if snippet.language.label == label), first)
         return shown.sections[include.section].code
+
+
+def presented(snippets: Snippets, example: str) -> list[Snippet]:
+    """Return the programs of an example that a slide shows: an optional language only where there is no other."""
+    programs = list(snippets.examples.get(example, {}).values())
+    return [program for program in programs if not program.language.optional] or programs
 
 
 def in_lines(code: str, steps: list[str]) -> str:

@@ -3,13 +3,14 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from yaml.nodes import MappingNode, Node
 
+from publish.pages.protocol import Text
+from publish.sources.course import Course, once
+from publish.sources.files import Fault
 from publish.sources.headings import page_problem
 from publish.sources.nodes import Reader, line_of
-from publish.sources.snippets import Fault
 
 DATA = "docs/_course/tree.yml"
 DEEPEST = 5  # questions to any leaf
@@ -70,13 +71,14 @@ class Tree:
                 yield from self.paths(answer.to, (*taken, answer))
 
 
-def read(root: Path) -> tuple[Tree, list[Fault]]:
+@once
+def read(course: Course) -> tuple[Tree, list[Fault]]:
     """Read the tree, and find what is wrong in it."""
-    reader = Reader(DATA)
-    found = reader.fields(reader.compose(root), "the tree", ("title", "description", "questions", "leaves"))
+    reader = Reader(course.yaml(DATA))
+    found = reader.fields(reader.root, "the tree", ("title", "description", "questions", "leaves"))
     title, description = (drawn(reader, found.get(name), name) for name in ("title", "description"))
     questions = [question(reader, node) for node in reader.items(found.get("questions"), "questions")]
-    leaves = [leaf(reader, root, node) for node in reader.items(found.get("leaves"), "leaves")]
+    leaves = [leaf(reader, course, node) for node in reader.items(found.get("leaves"), "leaves")]
     tree = Tree(title, description, {one.id: one for one in questions}, {one.id: one for one in leaves})
     if found and not reader.faults:
         problems(reader, tree, [*questions, *leaves])
@@ -108,13 +110,13 @@ def question(reader: Reader, node: Node) -> Question:
     return Question(id, ask, drawn(reader, found.get("short"), "short"), answers, node)
 
 
-def leaf(reader: Reader, root: Path, node: Node) -> Leaf:
+def leaf(reader: Reader, course: Course, node: Node) -> Leaf:
     """Read a leaf."""
     names = ("id", "name", "page", "why", "not")
     found = reader.fields(node, "a leaf", names, (*names, "with"))
     id, page, why = (reader.text(found.get(one), one) for one in ("id", "page", "why"))
     name = drawn(reader, found.get("name"), "name")
-    if page and (problem := page_problem(root, page)):
+    if page and (problem := page_problem(course, page)):
         reader.wrong(found["page"], problem)
     reasons = {one: reasons_of(reader, found[one], one) for one in ("with", "not") if one in found}
     lines = {why: line_of(found["why"])} if "why" in found else {}
@@ -172,12 +174,7 @@ def walk(reader: Reader, tree: Tree, id: str, before: list[str], reached: set[st
         walk(reader, tree, answer.to, way, reached)
 
 
-def faults(root: Path) -> Iterator[Fault]:
-    """Find what is wrong in the tree."""
-    yield from read(root)[1]
-
-
-def texts(root: Path) -> Iterator[tuple[int, str]]:
-    """Yield its Markdown with its lines, for the check that all Markdown of the course undergoes."""
-    for one in read(root)[0].leaves.values():
-        yield from ((line, text) for text, line in one.lines.items())
+def texts(course: Course) -> Iterator[Text]:
+    """Yield its Markdown, for the check that all Markdown of the course undergoes."""
+    for one in read(course)[0].leaves.values():
+        yield from (Text(DATA, line, text) for text, line in one.lines.items())

@@ -1,17 +1,19 @@
 """The decision tree as a page shows it: a diagram, nested lists, the leaves in full, and room for the script."""
 
+from collections.abc import Iterator
 from html import escape
-from pathlib import Path
 
-from publish.parts.tree import Leaf, Tree, read
+from publish.pages.protocol import Part, Text
+from publish.parts.tree import DATA, Leaf, Tree, read, texts
+from publish.sources.course import Course
 from publish.sources.headings import link
 
 
-def render(root: Path, section: str) -> str:
+def render(course: Course, section: str) -> str:
     """Return what the line `::: tree SECTION` stands for."""
-    tree = read(root)[0]
+    tree = read(course)[0]
     if section == "leaves":
-        parts = "\n".join(answered(root, tree, one) for one in tree.leaves.values())
+        parts = "\n".join(answered(course, tree, one) for one in tree.leaves.values())
         return f'<div class="tree-leaves" markdown="block">\n{parts}\n</div>'
     return {"diagram": diagram, "steps": steps, "words": words}[section](tree)
 
@@ -54,7 +56,7 @@ def asked(tree: Tree, id: str) -> str:
     return f'<p class="tree-ask">{escape(tree.questions[id].ask)}</p>\n<ul class="tree-branch">\n{rows}\n</ul>'
 
 
-def answered(root: Path, tree: Tree, one: Leaf) -> str:
+def answered(course: Course, tree: Tree, one: Leaf) -> str:
     """Return a leaf in full."""
 
     def rows(reasons: dict[str, str]) -> str:
@@ -68,7 +70,18 @@ def answered(root: Path, tree: Tree, one: Leaf) -> str:
 ### {escape(one.name)} {{: #{one.id} tabindex="-1" }}
 
 <p markdown="span">{one.why}</p>
-<p markdown="span">Read on: {link(root, one.page)}</p>
+<p markdown="span">Read on: {link(course, one.page)}</p>
 {beside}<p class="tree-label">Why not the others</p>
 {rows(one.instead)}
 </section>"""
+
+
+def diagrams(course: Course) -> Iterator[Text]:
+    """Yield its diagram, unless there is no sound tree to draw."""
+    tree, faults = read(course)
+    if tree.questions and not faults:
+        yield Text(DATA, 1, diagram(tree))
+
+
+SECTIONS = ("steps", "diagram", "words", "leaves")
+PART = Part("tree", SECTIONS, render=render, read=read, texts=texts, diagrams=diagrams)

@@ -1,28 +1,30 @@
 """Headings of pages: whether one that a source names is there, and the link that leads to it."""
 
-from pathlib import Path
+import re
 
 from markdown.extensions.toc import slugify, unique
 
 from publish.sources.blocks import split
+from publish.sources.course import Course, once
 
 
-def page_problem(root: Path, target: str) -> str:
+def page_problem(course: Course, target: str) -> str:
     """Say what is wrong with the page that a source names, with or without an anchor; nothing if it is there."""
     path, _, anchor = target.partition("#")
-    page = (root / "docs" / path).resolve()
-    if not page.is_file() or page.suffix != ".md" or not page.is_relative_to((root / "docs").resolve()):
+    if f"docs/{path}" not in course.pages:
         return f"docs/{path} does not exist; name a page below docs/, with its suffix"
-    if anchor not in headings(page.read_text("utf-8")):
+    if anchor not in headings(course, path):
         return f"docs/{path} has no heading with the anchor {anchor}"
     return ""
 
 
-def headings(page: str) -> dict[str, str]:
-    """Return the headings of a page by their anchors; its title by the empty one too."""
+@once
+def headings(course: Course, path: str) -> dict[str, str]:
+    """Return the headings of the page at `path` below docs/ by their anchors; its title by the empty one too."""
     found: dict[str, str] = {}
     used: set[str] = set()
-    for line in [line for block in split(page) if not block.fenced for line in block.text.split("\n")]:
+    blocks = split(course.pages[f"docs/{path}"])
+    for line in [line for block in blocks if not block.fenced for line in block.text.split("\n")]:
         if line.startswith("#") and line.lstrip("#").startswith(" "):
             words, _, attributes = line.strip("# ").partition(" {")
             own = [part[1:] for part in attributes.rstrip("}").split() if part.startswith("#")]
@@ -32,9 +34,15 @@ def headings(page: str) -> dict[str, str]:
     return found
 
 
-def link(root: Path, target: str) -> str:
+@once
+def title(course: Course, path: str) -> str:
+    """Return the title of a page: what its front matter says, or its first heading, or its path."""
+    front = re.match(r"---\n(?:(?!---).*\n)*?title: +(.*)\n", course.pages.get(f"docs/{path}", ""))
+    return front[1].strip('"') if front else headings(course, path).get("", path)
+
+
+def link(course: Course, target: str) -> str:
     """Return a link to a page, named by its title and the heading that the anchor means."""
     path, _, anchor = target.partition("#")
-    found = headings((root / "docs" / path).read_text("utf-8"))
-    words = ": ".join(dict.fromkeys([found.get("", path), found[anchor]]))
+    words = ": ".join(dict.fromkeys([title(course, path), headings(course, path)[anchor]]))
     return f"[{words}](/{target})"

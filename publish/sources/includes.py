@@ -1,22 +1,14 @@
-"""The lines by which a page includes something: `::: EXAMPLE SECTION (no LANGUAGE: reason; …)`."""
+"""The lines by which a page includes an example or a part: `::: EXAMPLE SECTION (no LANGUAGE: reason; …)`."""
 
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
 INCLUDE = re.compile(r"^(?P<indent> *)::: (?P<example>\S+) (?P<section>[\w-]+)(?: \((?P<reasons>.+)\))?$", re.MULTILINE)
-PARTS = {  # what is generated: its name, its sections
-    "lesson": ("strip", "objectives"),
-    "handout": ("download",),
-    "patterns": ("matrix",),
-    "keys": ("table",),
-    "benchmarks": ("table",),
-    "tree": ("steps", "diagram", "words", "leaves"),
-}
 
 
 class Include(NamedTuple):
-    """An include line of a page."""
+    """An include line of a page. `example` may be the name of a part that is generated."""
 
     indent: str
     example: str
@@ -25,9 +17,9 @@ class Include(NamedTuple):
 
 
 def parse(line: str) -> Include | None:
-    """Return the include of an example that a line is, or None where it is not one or not a well-formed one."""
+    """Return the include that a line is, or None where it is not one or not a well-formed one."""
     match = INCLUDE.match(line)
-    if match is None or match["example"] in PARTS:
+    if match is None:
         return None
     reasons = {}
     for part in (match["reasons"] or "").split(";"):
@@ -40,5 +32,5 @@ def parse(line: str) -> Include | None:
 
 
 def included(text: str) -> Iterator[Include]:
-    """Yield the includes of examples in a text, in order."""
+    """Yield the includes of a text, in order."""
     return (include for match in INCLUDE.finditer(text) if (include := parse(match[0])))

@@ -1,75 +1,146 @@
-"""The ledger: which snippet was run, on which versions, by which tests, with what outcome, and when."""
+"""The ledger: which program was run, with its tests, on which versions, with what outcome, and when.
+
+One line a program. Its digest is of all that the outcome rests on, so two branches that change a program and its test
+apart conflict in that line, and neither may vouch for what never ran together.
+"""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from publish.sources.snippets import Fault, Library, Snippet, digest
+from publish.sources import closure
+from publish.sources.files import Fault, digest
+from publish.sources.languages import OUTPUT
+from publish.sources.snippets import Snippet
 
-FILE = "ledger.json"
+FILE = "ledger.jsonl"
 PASSED = "passed"
 RUN = "prints what is stored"  # the outcome of running the program itself, beside those of its tests
 CONTRACT = "tests/test_contract.py"  # runs every program
 RUNS = ("prints_what_is_stored", "every_pattern_has_one_type")  # its tests, of which the worst is the outcome of a run
-
-Ledger = dict[str, dict[str, Any]]
-
-
-COLUMNS = {"date": str, "hashes": dict, "versions": dict, "outcomes": dict}
+MEND = "delete the line, then run `make test`"
+MERGE = ("<<<<<<<", "|||||||", "=======", ">>>>>>>")  # what git leaves where two branches wrote the same row
 
 
-def load(root: Path) -> Ledger:
-    """Return the rows by snippet path; none where nothing has been run yet, or where the file cannot be read."""
-    return {} if list(faults(root)) else read(root)
+@dataclass(frozen=True)
+class Row:
+    """What is known of one program. All of its tests passed but those in `failures`, which says how they ended."""
+
+    path: str
+    digest: str
+    date: str
+    versions: dict[str, str]
+    failures: dict[str, str] = field(default_factory=dict)
+    servers: dict[str, str] = field(default_factory=dict)  # on which it ran too, with their versions
+    differs: dict[str, list[str]] = field(default_factory=dict)  # what does not hold there, as it is declared
+
+    def line(self) -> str:
+        """Return the row as the file holds it, with a seal that shows whether another hand has written in it."""
+        fields = {name: value for name, value in asdict(self).items() if value or name not in OPTIONAL}
+        text = json.dumps(fields, ensure_ascii=False)
+        return f'{text[:-1]}, "seal": "{digest(text)[:8]}"}}'
 
 
-def read(root: Path) -> Ledger:
-    """Return the rows. Raises ValueError if the file is not JSON."""
+TEXT, TEXTS, LISTS = "text", "table of texts", "table of lists of texts"
+FIELDS = {"path": TEXT, "digest": TEXT, "date": TEXT, "versions": TEXTS, "failures": TEXTS, "servers": TEXTS}
+FIELDS |= {"differs": LISTS, "seal": TEXT}
+OPTIONAL = {"failures", "servers", "differs"}
+
+
+class Ledger:
+    """The rows of the course at `root`, and what its files now are. Make a new one for each build."""
+
+    def __init__(self, root: Path, texts: Mapping[str, str] | None = None) -> None:
+        self.rows, self.faults = read(root)
+        self.files = closure.Files(root, texts)
+        self.digests: dict[str, str] = {}
+
+    def digest(self, snippet: Snippet) -> str:
+        """Return what a row is bound to: the program, its stored output, its tests and what they rest on."""
+        if snippet.path not in self.digests:
+            tests = snippet.language.test_path(snippet.example)
+            paths = self.files.closure(tests, snippet.path.rpartition("/")[0])
+            self.digests[snippet.path] = self.files.digest(
+                paths | {snippet.path, f"snippets/{snippet.example}{OUTPUT}"}
+            )
+        return self.digests[snippet.path]
+
+    def current(self, snippet: Snippet) -> Row | None:
+        """Return the row of a snippet if nothing that it rests on has changed."""
+        row = self.rows.get(snippet.path)
+        return row if row and row.digest == self.digest(snippet) else None
+
+    def problem(self, snippet: Snippet) -> str:
+        """Say why a snippet may not carry its badge; an empty string where it may."""
+        if snippet.path not in self.rows:
+            return "was never run"
+        row = self.current(snippet)
+        if row is None:
+            return "has changed since it was last run, or its output, its tests or what they use have"
+        return f"did not pass: {', '.join(row.failures)}" if row.failures else ""
+
+
+def read(root: Path) -> tuple[dict[str, Row], list[Fault]]:
+    """Return the sound rows by the path of their program, and what is wrong with the others."""
     file = root / FILE
-    return json.loads(file.read_text("utf-8")) if file.exists() else {}
+    lines = file.read_text("utf-8", "replace").removesuffix("\n").split("\n") if file.exists() else []
+    rows: dict[str, Row] = {}
+    at: dict[str, int] = {}
+    faults: list[Fault] = []
+    for number, line in enumerate(lines, 1):
+        row = parse(line)
+        if isinstance(row, str):
+            faults.append(Fault(FILE, number, f"{row}; {MEND}"))
+            continue
+        if row.path in at:
+            faults.append(Fault(FILE, number, f"{row.path} has a row in line {at[row.path]} too; {MEND}"))
+            rows.pop(row.path, None)  # neither counts: who knows which of them ran
+        elif at and row.path < max(at):
+            faults.append(Fault(FILE, number, f"{row.path} is out of order; {MEND}"))
+        else:
+            rows[row.path] = row
+        at.setdefault(row.path, number)
+    return rows, faults
 
 
-def faults(root: Path) -> Iterator[Fault]:
-    """Find a ledger that cannot be read, after a merge perhaps. A run of the tests writes a new one."""
-    mend = "delete the file and run `make test`"
+def parse(line: str) -> Row | str:
+    """Return the row that a line holds, or what is wrong with it."""
+    if line.startswith(MERGE):
+        return "is left of a merge"
     try:
-        rows = read(root)
+        fields: Any = json.loads(line)
     except ValueError as error:
-        yield Fault(FILE, getattr(error, "lineno", 1), f"cannot be read ({error}); {mend}")
-        return
-    if not isinstance(rows, dict):
-        yield Fault(FILE, 1, f"does not hold rows by path; {mend}")
-        return
-    for path, row in rows.items():
-        if not all(isinstance(row, dict) and isinstance(row.get(name), kind) for name, kind in COLUMNS.items()):
-            yield Fault(FILE, 1, f"the row of {path} lacks one of {', '.join(COLUMNS)}; {mend}")
+        return f"cannot be read ({error})"
+    if not isinstance(fields, dict):
+        return "is no row: write nothing here by hand"
+    name = str(fields.get("path", "a program"))
+    if unknown := [key for key in fields if key not in FIELDS]:
+        return f"the row of {name} has a field {unknown[0]}, which no row has"
+    if missing := [key for key in FIELDS if key not in fields and key not in OPTIONAL]:
+        return f"the row of {name} lacks {missing[0]}"
+    for key, value in fields.items():
+        if not fits(value, FIELDS[key]):
+            return f"the row of {name} has as {key} what is no {FIELDS[key]}"
+    row = Row(**{key: value for key, value in fields.items() if key != "seal"})
+    return row if row.line() == line else f"the row of {name} was edited, and only a run of the tests may write it"
 
 
-def save(root: Path, ledger: Ledger) -> None:
+def fits(value: Any, kind: str) -> bool:
+    """Tell whether a value is of the kind that its field wants."""
+    if kind == TEXT:
+        return isinstance(value, str)
+    if not isinstance(value, dict):
+        return False
+    entries = list(value.values())
+    if kind == LISTS:
+        return all(isinstance(entry, list) and all(isinstance(text, str) for text in entry) for entry in entries)
+    return all(isinstance(entry, str) for entry in entries)
+
+
+def save(root: Path, rows: dict[str, Row]) -> None:
     """Write all rows in the order of their paths, whole or not at all."""
     draft = root / (FILE + ".new")
-    draft.write_text(json.dumps(dict(sorted(ledger.items())), indent=2, ensure_ascii=False) + "\n", "utf-8")
+    draft.write_text("".join(rows[path].line() + "\n" for path in sorted(rows)), "utf-8")
     draft.replace(root / FILE)
-
-
-def hashes(root: Path, library: Library, snippet: Snippet) -> dict[str, Any]:
-    """Return what a row is bound to: the hashes of the file, its sections, its stored output and its tests."""
-    tests = root / snippet.language.test_path(snippet.example)
-    return {
-        "file": digest(snippet.text),
-        "sections": {name: digest(section.code) for name, section in snippet.sections.items()},
-        "output": digest(library.outputs.get(snippet.example, "")),
-        "tests": digest(tests.read_text("utf-8")) if tests.exists() else "",
-    }
-
-
-def problem(root: Path, library: Library, ledger: Ledger, snippet: Snippet) -> str:
-    """Say why a snippet may not carry its badge; an empty string where it may."""
-    row = ledger.get(snippet.path)
-    if row is None:
-        return "was never run"
-    if row["hashes"] != hashes(root, library, snippet):
-        return "has changed since it was last run, or its tests or its output have"
-    failed = [name for name, outcome in row["outcomes"].items() if outcome != PASSED]
-    return f"did not pass: {', '.join(failed)}" if failed else ""

@@ -1,36 +1,50 @@
 """Read a YAML file as nodes, because these know their lines; every scalar in it is text."""
 
-from pathlib import Path
-from typing import cast
+from dataclasses import dataclass, field
+from typing import Any, cast
 
 import yaml
+from yaml.constructor import SafeConstructor
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from publish.sources.snippets import Fault
+from publish.sources.files import Fault
+
+FAST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass
+class Document:
+    """A YAML file: its root, the same as plain data, and why it cannot be read. Without all of them, there is none."""
+
+    path: str
+    root: Node | None = None
+    data: Any = None
+    faults: list[Fault] = field(default_factory=list)
+    empty: bool = False
+
+
+def document(path: str, text: str) -> Document:
+    """Read the text of a YAML file."""
+    try:
+        try:
+            root = yaml.compose(text, FAST)
+        except yaml.YAMLError:
+            root = yaml.compose(text, yaml.SafeLoader)  # ten times as slow, and says better what is wrong
+        data = SafeConstructor().construct_document(root) if root else None
+    except (yaml.YAMLError, ValueError) as error:  # the latter of a day that no month has
+        mark = getattr(error, "problem_mark", None)
+        said = getattr(error, "problem", None) or str(error).splitlines()[0]
+        return Document(path, faults=[Fault(path, mark.line + 1 if mark else 1, f"is not valid YAML: {said}")])
+    return Document(path, root, data, empty=root is None)
 
 
 class Reader:
     """Takes a file apart, and notes what is not as it should be."""
 
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self.faults: list[Fault] = []
-
-    def compose(self, root: Path) -> Node | None:
-        """Return the root of the file; None where there is no file, or a fault."""
-        file = root / self.path
-        if not file.exists():
-            return None
-        try:
-            node = yaml.compose(file.read_text("utf-8"), Loader=yaml.BaseLoader)
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            mark = getattr(error, "problem_mark", None)
-            said = " ".join(str(getattr(error, "problem", error)).split())
-            self.faults.append(Fault(self.path, mark.line + 1 if mark else 1, f"is not valid YAML: {said}"))
-            return None
-        if node is None:
+    def __init__(self, document: Document) -> None:
+        self.path, self.root, self.faults = document.path, document.root, list(document.faults)
+        if document.empty:
             self.faults.append(Fault(self.path, 1, "is empty; write something or remove the file"))
-        return node
 
     def wrong(self, node: Node, text: str) -> None:
         """Note a fault at a node."""
@@ -74,6 +88,21 @@ class Reader:
             return node.value if literal else " ".join(node.value.split())
         self.wrong(node, f"{name} is {'empty' if isinstance(node, ScalarNode) else 'no text'}; write words behind it")
         return ""
+
+    def number(self, node: Node | None, name: str, least: int = 0) -> int:
+        """Return a whole number, which is at least `least`; 0 where it is none."""
+        text = self.text(node, name)
+        if node is not None and text and not (text.isascii() and text.isdecimal() and int(text) >= least):
+            self.wrong(node, f"{name} is a whole number{f' from {least} on' if least else ''}, not {text}")
+            return 0
+        return int(text or 0)
+
+    def flag(self, node: Node | None, name: str) -> bool:
+        """Return whether a field says true; where it is not there, it says no."""
+        text = self.text(node, name)
+        if node is not None and text not in ("", "true", "false"):
+            self.wrong(node, f"{name} is true or false, not {text}")
+        return text == "true"
 
 
 def line_of(node: Node) -> int:

@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from publish.sources.languages import LANGUAGES
-from publish.sources.ledger import CONTRACT, PASSED, RUN, RUNS, Ledger, hashes
-from publish.sources.snippets import Library
+from publish.sources import languages
+from publish.sources.ledger import CONTRACT, PASSED, RUN, RUNS, Ledger
+from publish.sources.snippets import Snippets
 
 NOT_RUN = "not run since it changed"
 
@@ -24,28 +24,34 @@ class Proof(NamedTuple):
     line: int
     outcome: str
     date: str
+    fails_on: tuple[str, ...] = ()  # servers on which it does not hold, as is declared
+
+    @property
+    def said(self) -> str:
+        """How it ended, when, and where it does not hold."""
+        return " · not on ".join([f"{self.outcome} {self.date}", *self.fails_on])
 
 
-def collect(root: Path, library: Library, ledger: Ledger) -> dict[str, list[Proof]]:
+def collect(root: Path, snippets: Snippets, ledger: Ledger) -> dict[str, list[Proof]]:
     """Return the tests of all examples by name, in the order of the languages."""
     proofs: dict[str, list[Proof]] = {}
     runs: list[tuple[str, str]] = []  # of every program: the outcome, and its day
-    for snippet in library.snippets:
-        row = ledger.get(snippet.path, {})
-        outcomes = row.get("outcomes", {}) if row.get("hashes") == hashes(root, library, snippet) else {}
-        runs.append((outcomes.get(RUN, NOT_RUN), row.get("date", "")))
+    for snippet in snippets.files:
+        row, date = ledger.current(snippet), ledger.rows[snippet.path].date if snippet.path in ledger.rows else ""
+        runs.append((row.failures.get(RUN, PASSED) if row else NOT_RUN, date))
         path = snippet.language.test_path(snippet.example)
         if not (root / path).exists():
             continue
-        for name, line in names((root / path).read_text("utf-8"), Path(path).suffix).items():
-            outcome = outcomes.get(name, NOT_RUN)
-            proof = Proof(name, snippet.example, snippet.language.label, path, line, outcome, row.get("date", ""))
+        for name, line in names((root / path).read_text("utf-8"), path).items():
+            outcome = row.failures.get(name, PASSED) if row else NOT_RUN
+            fails_on = tuple(server for server, differs in row.differs.items() if name in differs) if row else ()
+            proof = Proof(name, snippet.example, snippet.language.label, path, line, outcome, date, fails_on)
             proofs.setdefault(name, []).append(proof)
     if (root / CONTRACT).exists():
-        outcome, date = every_run(runs)
-        for name, line in names((root / CONTRACT).read_text("utf-8"), ".py").items():
+        label, (outcome, date) = languages.of(CONTRACT).label, every_run(runs)
+        for name, line in names((root / CONTRACT).read_text("utf-8"), CONTRACT).items():
             if name in RUNS:
-                proofs.setdefault(name, []).append(Proof(name, "", "Python", CONTRACT, line, outcome, date))
+                proofs.setdefault(name, []).append(Proof(name, "", label, CONTRACT, line, outcome, date))
     return proofs
 
 
@@ -57,7 +63,7 @@ def every_run(runs: list[tuple[str, str]]) -> tuple[str, str]:
     return next((one for one in outcomes if one != PASSED), PASSED), min((date for _, date in runs), default="")
 
 
-def names(text: str, extension: str) -> dict[str, int]:
-    """Return the names of the tests that a test file declares, with their lines."""
-    pattern = re.compile(LANGUAGES[extension].test_name, re.MULTILINE)
+def names(text: str, path: str) -> dict[str, int]:
+    """Return the names of the tests that the test file at `path` declares, with their lines."""
+    pattern = re.compile(languages.of(path).test_name, re.MULTILINE)
     return {match[1]: text.count("\n", 0, match.start(1)) + 1 for match in pattern.finditer(text)}

@@ -1,27 +1,17 @@
 """Read the files below snippets/: their sections, their text without markers, and every fault in them."""
 
-import hashlib
 import re
 import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from publish.sources import languages
+from publish.sources.files import Fault, read_text
 from publish.sources.languages import LANGUAGES, OUTPUT, Language
 
 MARK = "--8<--"
 RESERVED = "output"  # as a section's name it asks for what the program prints
-
-
-class Fault(NamedTuple):
-    """Something wrong in a source file: `path` relative to the repository, `line` from 1, and what to do about it."""
-
-    path: str
-    line: int
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.path}:{self.line}: {self.text}"
 
 
 class Section(NamedTuple):
@@ -49,24 +39,14 @@ class Snippet:
 
     @property
     def whole(self) -> str:
-        """The file a reader keeps: without markers and the blank lines that they leave behind."""
-        lines = (line for line in self.text.splitlines() if MARK not in line)
-        text = re.sub(r"\n{3,}(?= )", "\n\n", "\n".join(lines))  # within a class: one
-        return re.sub(r"\n{3,}", "\n\n\n" if self.language.extension == ".py" else "\n\n", text) + "\n"
+        """The file a reader keeps."""
+        return self.unmarked(self.text.splitlines()) + "\n"
 
-
-def digest(text: str) -> str:
-    """Return the first 16 hex digits of the SHA-256 of `text`."""
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def read_text(root: Path, path: str) -> tuple[str, list[Fault]]:
-    """Return the text of a source file; a fault where it is not UTF-8."""
-    try:
-        return (root / path).read_text("utf-8"), []
-    except UnicodeDecodeError as error:
-        number = (root / path).read_bytes()[: error.start].count(b"\n") + 1
-        return "", [Fault(path, number, "is not UTF-8; save it as UTF-8")]
+    def unmarked(self, lines: list[str]) -> str:
+        """Return the text of some of its lines without markers and the blank lines that they leave behind."""
+        text = "\n".join(line for line in lines if MARK not in line)
+        text = re.sub(r"\n{3,}(?= )", "\n\n", text)  # within a class: one
+        return re.sub(r"\n{3,}", "\n" * (self.language.blank_lines + 1), text)
 
 
 def unfit(path: str, text: str) -> list[Fault]:
@@ -82,14 +62,22 @@ def unfit(path: str, text: str) -> list[Fault]:
     return faults
 
 
+def bare(line: str) -> bool:
+    """Say whether a line holds no code: it is blank, or a marker."""
+    return not line.strip() or MARK in line
+
+
 def parse(path: str, text: str) -> tuple[Snippet, list[Fault]]:
-    """Find the sections of a snippet. Faults: malformed, duplicate, overlapping, unclosed or empty sections."""
-    language = LANGUAGES[Path(path).suffix]
-    snippet = Snippet(path, path.removeprefix("snippets/").rpartition(".")[0], language, text)
+    """Find the sections of a snippet, of which one may lie inside another.
+
+    Faults: malformed, duplicate, overlapping, unclosed or empty sections.
+    """
+    language = languages.of(path)
+    snippet = Snippet(path, path.removeprefix("snippets/").removesuffix(language.suffix), language, text)
     marker = re.compile(rf"\s*{re.escape(language.comment)} {MARK} \[(start|end):([\w-]+)\]")
     faults: list[Fault] = []
     lines = text.splitlines()
-    opened: tuple[str, int] | None = None
+    opened: dict[str, int] = {}  # the sections that are open, each with the line of its marker
     for number, line in enumerate(lines, 1):
         if MARK not in line:
             continue
@@ -102,78 +90,80 @@ def parse(path: str, text: str) -> tuple[Snippet, list[Fault]]:
                 Fault(path, number, f"a section cannot be called {RESERVED}, which means what the program prints")
             )
         elif match[1] == "start":
-            if opened:
-                faults.append(
-                    Fault(path, number, f"section {match[2]} overlaps {opened[0]}, open since line {opened[1]}")
-                )
-            if match[2] in snippet.sections:
+            if match[2] in snippet.sections or match[2] in opened:
                 faults.append(Fault(path, number, f"section {match[2]} stands here twice; rename one"))
-            opened = match[2], number
-        elif opened is None or opened[0] != match[2]:
-            faults.append(Fault(path, number, f"ends section {match[2]}, which is not the open one"))
+            opened[match[2]] = number
+        elif match[2] not in opened:
+            faults.append(Fault(path, number, f"ends section {match[2]}, which is not open"))
         else:
-            first, last = opened[1] + 1, number - 1
-            while first <= last and not lines[first - 1].strip():
+            begun = opened.pop(match[2])
+            for other, line in opened.items():
+                if line > begun:
+                    wrong = f"section {other} overlaps {match[2]}, open since line {begun}; one may only hold the other"
+                    faults.append(Fault(path, line, wrong))
+            first, last = begun + 1, number - 1
+            while first <= last and bare(lines[first - 1]):
                 first += 1
-            while last >= first and not lines[last - 1].strip():
+            while last >= first and bare(lines[last - 1]):
                 last -= 1
             if first > last:
                 faults.append(Fault(path, number, f"section {match[2]} is empty"))
-            snippet.sections[match[2]] = Section(first, last, textwrap.dedent("\n".join(lines[first - 1 : last])))
-            opened = None
-    if opened:
-        faults.append(Fault(path, opened[1], f"section {opened[0]} is never closed; add [end:{opened[0]}]"))
+            code = textwrap.dedent(snippet.unmarked(lines[first - 1 : last]))
+            snippet.sections[match[2]] = Section(first, last, code)
+    for name, line in opened.items():
+        faults.append(Fault(path, line, f"section {name} is never closed; add [end:{name}]"))
     return snippet, faults
 
 
 @dataclass
-class Library:
-    """Everything below snippets/: programs by example and extension, stored outputs by example, and all faults."""
+class Snippets:
+    """Everything below snippets/: programs by example and suffix, stored outputs by example, and all faults."""
 
     examples: dict[str, dict[str, Snippet]] = field(default_factory=dict)
     outputs: dict[str, str] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
 
     @property
-    def snippets(self) -> list[Snippet]:
+    def files(self) -> list[Snippet]:
         """All programs, in the order of their paths."""
-        return [snippet for languages in self.examples.values() for snippet in languages.values()]
+        return [snippet for programs in self.examples.values() for snippet in programs.values()]
 
 
-def read(root: Path) -> Library:
+def read(root: Path) -> Snippets:
     """Read every file below `root`/snippets."""
-    library = Library()
+    library = Snippets()
     home = (root / "snippets").resolve()
     for file in sorted(home.rglob("*")):
         path = file.relative_to(home.parent).as_posix()
+        suffix = OUTPUT if file.suffix == OUTPUT else languages.suffix(path)
         if any(part.startswith(".") or part in ("__pycache__", "node_modules") for part in path.split("/")):
             continue
         if file.is_symlink() and not file.resolve().is_relative_to(home):
             library.faults.append(Fault(path, 1, "is a link that leaves snippets/; put the file itself here"))
         elif file.is_dir():
             continue
-        elif file.suffix not in {*LANGUAGES, OUTPUT}:
+        elif not suffix:
             known = ", ".join([*LANGUAGES, OUTPUT])
             library.faults.append(Fault(path, 1, f"is of no kind that the course knows ({known}); move it elsewhere"))
         else:
             text, faults = read_text(root, path)
             faults = faults or unfit(path, text)
             library.faults += faults
-            example = path.removeprefix("snippets/").rpartition(".")[0]
-            if file.suffix == OUTPUT:
+            example = path.removeprefix("snippets/").removesuffix(suffix)
+            if suffix == OUTPUT:
                 library.outputs[example] = text
             elif not faults:
                 snippet, faults = parse(path, text)
                 library.faults += faults
-                library.examples.setdefault(example, {})[file.suffix] = snippet
+                library.examples.setdefault(example, {})[suffix] = snippet
     for example in library.outputs.keys() - library.examples.keys():
         if not library.faults:
             library.faults.append(Fault(f"snippets/{example}{OUTPUT}", 1, "has no program beside it that prints it"))
     order = list(LANGUAGES)
-    for languages in library.examples.values():
-        transcripts = [snippet for snippet in languages.values() if snippet.language.transcript]
-        if transcripts and len(languages) > 1:
+    for programs in library.examples.values():
+        transcripts = [snippet for snippet in programs.values() if snippet.language.transcript]
+        if transcripts and len(programs) > 1:
             library.faults.append(Fault(transcripts[0].path, 1, "is a transcript, which stands alone; rename it"))
-    for example, languages in library.examples.items():
-        library.examples[example] = dict(sorted(languages.items(), key=lambda item: order.index(item[0])))
+    for example, programs in library.examples.items():
+        library.examples[example] = dict(sorted(programs.items(), key=lambda item: order.index(item[0])))
     return library

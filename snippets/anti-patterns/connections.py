@@ -7,6 +7,8 @@ import os
 from typing import Any
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")
 
@@ -26,7 +28,14 @@ def count_view_connecting(url: str, name: str) -> None:
 # --8<-- [start:shared]
 def connect(url: str) -> redis.Redis:
     """Call it once, when the process starts. Threads share the client."""
-    return redis.Redis.from_url(url, socket_connect_timeout=0.5, socket_timeout=0.5)
+    return redis.Redis.from_url(
+        url,
+        decode_responses=True,
+        encoding_errors="replace",
+        socket_connect_timeout=0.5,
+        socket_timeout=0.5,
+        retry=Retry(NoBackoff(), retries=0),  # a repeated INCR would count twice
+    )
 
 
 def count_view(cache: redis.Redis, name: str) -> None:

@@ -1,15 +1,44 @@
-"""Small courses of their own for the tests of the press."""
+"""Small courses of their own for the tests of the press, and the press itself, as the site uses it."""
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from publish.pages.expand import Press
+import publish.pages.check
+from publish import generator
+from publish.pages.expand import Expander
+from publish.pages.protocol import Site
+from publish.parts.table import PARTS
 from publish.sources import ledger
+from publish.sources.course import Course
+from publish.sources.ledger import Row
 
+ROOT = Path(__file__).resolve().parent.parent.parent
 Write = Callable[[dict[str, str]], Path]
 Prove = Callable[..., None]
+
+
+def check(root: Path, strict: bool = False) -> list[str]:
+    """Return the faults of the course at `root`."""
+    return [str(fault) for fault in publish.pages.check.check(Course(root), PARTS, strict)]
+
+
+def expand(root: Path, markdown: str) -> str:
+    """Return a page of the course at `root` as it is before it is rendered."""
+    return Expander(Course(root), PARTS).expand(markdown)
+
+
+@functools.cache
+def our_site() -> Site:
+    """Return what the parts may know of our site."""
+    return generator.site(ROOT, PARTS)
+
+
+def html(root: Path, markdown: str) -> str:
+    """Return a page of the course at `root` as our site renders it."""
+    return our_site().html(Expander(Course(root), PARTS), markdown, "../")
 
 
 @pytest.fixture
@@ -27,18 +56,12 @@ def write(tmp_path: Path) -> Write:
 
 @pytest.fixture
 def prove(tmp_path: Path) -> Prove:
-    """A function that writes the ledger of that course: these snippets ran, and passed their test `it_reads`."""
+    """A function that writes the ledger of that course: these snippets ran, and passed their tests."""
 
     def ran(*paths: str) -> None:
-        library, rows = Press(tmp_path).library, {}
-        for snippet in library.snippets:
-            if snippet.path in paths:
-                rows[snippet.path] = {
-                    "date": "2026-01-02",
-                    "hashes": ledger.hashes(tmp_path, library, snippet),
-                    "versions": {"Redis": "8"},
-                    "outcomes": {"it_reads": ledger.PASSED, ledger.RUN: ledger.PASSED},
-                }
-        ledger.save(tmp_path, rows)
+        course = Course(tmp_path)
+        found = [snippet for snippet in course.snippets.files if snippet.path in paths]
+        rows = [Row(one.path, course.ledger.digest(one), "2026-01-02", {"Redis": "8"}) for one in found]
+        ledger.save(tmp_path, {row.path: row for row in rows})
 
     return ran

@@ -1,13 +1,13 @@
 """Every fault that the check knows, each fed in as a bad fixture: one file of a sound course is replaced."""
 
-import json
+import re
 from pathlib import Path
 
 import pytest
 
-from publish.pages.check import check
 from publish.sources import ledger, snippets
-from tests.publish.conftest import Write
+from publish.sources.ledger import Row
+from tests.publish.conftest import Write, check
 
 CODE = "{0} --8<-- [start:read]\na = 1\nb = 2\n{0} --8<-- [end:read]\n"
 SOUND = {
@@ -20,6 +20,9 @@ SOUND = {
 }
 PAGE, PYTHON = "docs/page.md", "snippets/shop/get.py"
 INCLUDE = "::: shop/get read\n"
+ROW = Row(PYTHON, "0", "2026-01-01", {}).line()
+FAILED = Row(PYTHON, "0", "2026-01-01", {}, {"it_reads": "failed"}).line()
+EARLIER = Row("snippets/shop/add.py", "0", "2026-01-01", {}).line()
 
 # name: (file, its text, where and what the check must say)
 BAD: dict[str, tuple[str, str | bytes, str]] = {
@@ -36,6 +39,16 @@ BAD: dict[str, tuple[str, str | bytes, str]] = {
         PYTHON,
         "# --8<-- [start:read]\na\n# --8<-- [start:other]\nb\n# --8<-- [end:read]\n# --8<-- [end:other]\n",
         f"{PYTHON}:3: section other overlaps read, open since line 1",
+    ),
+    "section around nothing but a section": (
+        PYTHON,
+        "# --8<-- [start:read]\n# --8<-- [start:other]\n\n# --8<-- [end:other]\n\n# --8<-- [end:read]\n",
+        f"{PYTHON}:6: section read is empty",
+    ),
+    "duplicate section inside itself": (
+        PYTHON,
+        "# --8<-- [start:read]\na\n# --8<-- [start:read]\nb\n# --8<-- [end:read]\n",
+        f"{PYTHON}:3: section read stands here twice",
     ),
     "end without start": (PYTHON, CODE.format("#") + "# --8<-- [end:x]\n", f"{PYTHON}:5: ends section x, which is not"),
     "empty section": (PYTHON, "# --8<-- [start:read]\n\n# --8<-- [end:read]\n", f"{PYTHON}:3: section read is empty"),
@@ -54,9 +67,20 @@ BAD: dict[str, tuple[str, str | bytes, str]] = {
     "code file in docs": ("docs/assets/x.py", "x = 1\n", "docs/assets/x.py:1: code belongs below snippets/"),
     "page of another suffix": ("docs/x.markdown", "x\n", "docs/x.markdown:1: code belongs below snippets/, and a page's"),
     "page not UTF-8": (PAGE, b"a\n\xe9\n", f"{PAGE}:2: is not UTF-8"),
-    "ledger after a merge": ("ledger.json", '{\n<<<<<<< HEAD\n', "ledger.json:2: cannot be read"),
-    "ledger of another shape": ("ledger.json", "[]", "ledger.json:1: does not hold rows by path"),
-    "row of another shape": ("ledger.json", '{"snippets/shop/get.py": {}}', "ledger.json:1: the row of snippets/shop/get.py lacks"),
+    "ledger after a merge": (ledger.FILE, f"{ROW}\n<<<<<<< HEAD\n", f"{ledger.FILE}:2: is left of a merge; delete"),
+    "ledger after another merge": (ledger.FILE, "=======\n", f"{ledger.FILE}:1: is left of a merge; delete"),
+    "ledger of another shape": (ledger.FILE, "[]", f"{ledger.FILE}:1: is no row"),
+    "ledger that is no JSON": (ledger.FILE, f"{ROW}\n{{\n", f"{ledger.FILE}:2: cannot be read (Expecting"),
+    "ledger with an empty line": (ledger.FILE, f"{ROW}\n\n", f"{ledger.FILE}:2: cannot be read (Expecting"),
+    "row without a digest": (ledger.FILE, re.sub('"digest": "0", ', "", ROW), f"{ledger.FILE}:1: the row of snippets/shop/get.py lacks digest"),
+    "row with an unknown field": (ledger.FILE, ROW.replace('"date"', '"day": "", "date"'), f"{ledger.FILE}:1: the row of snippets/shop/get.py has a field day"),
+    "row with a number for a text": (ledger.FILE, ROW.replace('"0"', "0"), f"{ledger.FILE}:1: the row of snippets/shop/get.py has as digest what is no text"),
+    "row with a text for a list": (ledger.FILE, ROW.replace("{}", '"8"'), f"{ledger.FILE}:1: the row of snippets/shop/get.py has as versions what is no table of texts"),
+    "row with a number in a list": (ledger.FILE, ROW.replace("{}", '{"Redis": 8}'), f"{ledger.FILE}:1: the row of snippets/shop/get.py has as versions what is no table of texts"),
+    "edited row": (ledger.FILE, f"{ROW}\n".replace("2026", "2027"), f"{ledger.FILE}:1: the row of snippets/shop/get.py was edited"),
+    "row whose failure was taken out": (ledger.FILE, re.sub(r', "failures": {.+?}', "", FAILED), f"{ledger.FILE}:1: the row of snippets/shop/get.py was edited"),
+    "two rows of one program": (ledger.FILE, f"{ROW}\n{FAILED}\n", f"{ledger.FILE}:2: snippets/shop/get.py has a row in line 1 too"),
+    "row out of order": (ledger.FILE, f"{ROW}\n{EARLIER}\n", f"{ledger.FILE}:2: snippets/shop/add.py is out of order"),
     "allow-list of another shape": ("docs/_course/allowed-code.yml", "page: x\n", "docs/_course/allowed-code.yml:1: is a list of"),
     "allow-list without a reason": (
         "docs/_course/allowed-code.yml",
@@ -109,15 +133,10 @@ def course(write: Write) -> Path:
         "tests/shop/test_put.py": "def test_it_skips()\ndef test_it_fails()\n",
     }
     root = write(files)
-    library = snippets.read(root)
-    hashes = ledger.hashes(root, library, library.examples["shop/put"][".py"])
-    row = {
-        "hashes": hashes,
-        "versions": {},
-        "date": "2026-01-01",
-        "outcomes": {"it_fails": "failed", "it_skips": "skipped"},
-    }
-    return write({"ledger.json": json.dumps({"snippets/shop/put.py": row})})
+    put = snippets.read(root).examples["shop/put"][".py"]
+    failures = {"it_fails": "failed", "it_skips": "skipped"}
+    ledger.save(root, {put.path: Row(put.path, ledger.Ledger(root).digest(put), "2026-01-01", {}, failures)})
+    return root
 
 
 def test_sound_course_has_no_faults(course: Path) -> None:
@@ -129,7 +148,7 @@ def test_bad_fixture_is_refused_with_file_and_line(course: Path, name: str) -> N
     path, text, expected = BAD[name]
     (course / path).parent.mkdir(parents=True, exist_ok=True)
     (course / path).write_bytes(text if isinstance(text, bytes) else text.encode())
-    faults = [str(fault) for fault in check(course)]
+    faults = check(course)
     assert any(fault.startswith(expected) for fault in faults), faults
 
 
@@ -137,9 +156,7 @@ def test_link_out_of_snippets_is_refused(course: Path) -> None:
     outside = course / "outside.py"
     outside.write_text("secret = 1\n", "utf-8")
     (course / "snippets/shop/link.py").symlink_to(outside)
-    assert [str(fault) for fault in check(course)] == [
-        "snippets/shop/link.py:1: is a link that leaves snippets/; put the file itself here"
-    ]
+    assert check(course) == ["snippets/shop/link.py:1: is a link that leaves snippets/; put the file itself here"]
 
 
 def test_missing_language_is_accepted_with_a_reason(course: Path) -> None:
@@ -151,7 +168,7 @@ def test_missing_language_is_accepted_with_a_reason(course: Path) -> None:
 
 
 def test_strict_refuses_what_was_never_run(course: Path) -> None:
-    faults = [str(fault) for fault in check(course, strict=True)]
+    faults = check(course, strict=True)
     assert "snippets/shop/get.py:1: was never run; run `make test`" in faults
 
 
@@ -160,7 +177,7 @@ def test_strict_refuses_a_diagram_that_is_not_drawn(course: Path) -> None:
     diagram = "```mermaid\nflowchart LR\n  accTitle: T\n  accDescr: D\n  a --> b\n```\n"
     page.write_text(page.read_text("utf-8") + diagram, "utf-8")
     assert check(course) == []
-    assert "docs/page.md:6: this diagram is not drawn; run `make diagrams`" in map(str, check(course, strict=True))
+    assert "docs/page.md:6: this diagram is not drawn; run `make diagrams`" in check(course, strict=True)
 
 
 def test_code_in_words_is_no_code(course: Path) -> None:

@@ -11,7 +11,9 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from harness.toolchain import CHROMIUM, need
+from publish import draw
 from publish.pages import diagrams
+from publish.sources.course import Course
 
 FLOW = """flowchart TD
     accTitle: Cache-aside: how a value is read
@@ -63,6 +65,11 @@ def course(root: Path, page: str) -> Path:
     return docs
 
 
+def render(docs: Path) -> list[str]:
+    """Draw what the pages of that course show."""
+    return draw.render(Course(docs.parent), ())
+
+
 def files(docs: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in sorted(docs.glob("_diagrams/*"))}
 
@@ -71,13 +78,13 @@ def files(docs: Path) -> dict[str, bytes]:
 def rendered(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The docs of a course whose diagrams have been rendered."""
     docs = course(tmp_path_factory.mktemp("course"), PAGE)
-    assert diagrams.render(docs) == []
+    assert render(docs) == []
     return docs
 
 
 def test_rendering_twice_gives_the_same_bytes(rendered: Path, tmp_path: Path) -> None:
     docs = course(tmp_path, PAGE)
-    diagrams.render(docs)
+    render(docs)
     assert len(files(docs)) == 2
     assert files(docs) == files(rendered)
 
@@ -87,7 +94,7 @@ def test_a_syntax_error_names_file_and_line_and_nothing_is_written(tmp_path: Pat
     docs = course(tmp_path, f"# Page\n\n{fence(FLOW)}\n\n{fence(BROKEN)}\n")
     (docs / "_diagrams").mkdir()
     (docs / "_diagrams/000000000000.svg").write_text("<svg/>")
-    [fault] = diagrams.render(docs)
+    [fault] = render(docs)
     line = (docs / "page.md").read_text("utf-8").split("\n").index("    b --> c[d(]") + 1
     assert fault.startswith(f"docs/page.md:{line}: Parse error: ")
     assert "Expecting 'SQE'" in fault
@@ -97,14 +104,12 @@ def test_a_syntax_error_names_file_and_line_and_nothing_is_written(tmp_path: Pat
 @pytest.mark.parametrize("name", ["accTitle", "accDescr"])
 def test_a_diagram_without_words_is_a_fault(name: str, tmp_path: Path) -> None:
     docs = course(tmp_path, "# Page\n\n" + fence(re.sub(rf" *{name}.*\n", "", FLOW)))
-    assert diagrams.render(docs) == [
-        f"docs/page.md:3: a diagram says in words what it shows; give it a line `{name}: …`"
-    ]
+    assert render(docs) == [f"docs/page.md:3: a diagram says in words what it shows; give it a line `{name}: …`"]
 
 
 def test_a_diagram_below_the_top_level_is_a_fault_and_stays_a_fence(rendered: Path, tmp_path: Path) -> None:
     page = "# Page\n\n!!! note\n\n" + "\n".join(f"    {line}" for line in fence(FLOW).split("\n"))
-    [fault] = diagrams.render(course(tmp_path, page))
+    [fault] = render(course(tmp_path, page))
     assert fault.startswith("docs/page.md:5: a diagram stands at the top level of its page")
     assert diagrams.inline(page, rendered) == page
     assert diagrams.inline(f"  {fence(FLOW)}", rendered) == f"  {fence(FLOW)}"
@@ -112,7 +117,7 @@ def test_a_diagram_below_the_top_level_is_a_fault_and_stays_a_fence(rendered: Pa
 
 def test_without_chromium_one_sentence_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda _: None)
-    [fault] = diagrams.render(course(tmp_path, PAGE))
+    [fault] = render(course(tmp_path, PAGE))
     assert fault.endswith("not found; install it: sudo apt-get install chromium")
 
 
@@ -188,6 +193,8 @@ def test_svgs_that_no_page_uses_are_deleted(rendered: Path, tmp_path: Path, caps
     docs = course(tmp_path, PAGE)
     shutil.copytree(rendered / "_diagrams", docs / "_diagrams")
     course(tmp_path, f"# Page\n\n{fence(FLOW)}\n")
-    assert diagrams.render(docs) == []
-    assert list(files(docs)) == [diagrams.svg_path(FLOW).name]
-    assert capsys.readouterr().out == f"docs/_diagrams/{diagrams.svg_path(SEQUENCE).name} deleted, no page uses it\n"
+    assert render(docs) == []
+    assert list(files(docs)) == [diagrams.svg_path(FLOW, docs).name]
+    assert (
+        capsys.readouterr().out == f"docs/_diagrams/{diagrams.svg_path(SEQUENCE, docs).name} deleted, no page uses it\n"
+    )

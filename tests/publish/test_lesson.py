@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from publish.parts import deck, lesson
+from publish.parts import deck, lesson, lesson_strip
+from publish.sources.course import Course
 from tests.publish.conftest import Write
 
 PLAN, TITLE, CODE = lesson.PLAN, f"{lesson.SLIDES}/opening/1-title.md", f"{lesson.SLIDES}/patterns/1-read.md"
@@ -53,6 +54,7 @@ See how it reads.
     "docs/patterns/get.md": "# Get\n\n## Read\n",
     "snippets/shop/get.py": "# --8<-- [start:read]\na = 1\nb = 2\n\nc = 3\n# --8<-- [end:read]\n",
     "snippets/shop/get.cs": "// --8<-- [start:read]\na = 1\nb = 2\n// --8<-- [end:read]\n",
+    "snippets/shop/get_async.py": "# --8<-- [start:read]\na = 1\n# --8<-- [end:read]\n",  # no slide shows it
 }
 
 # name: (file, what is replaced in it, by what, where and what the check must say)
@@ -60,6 +62,20 @@ BAD = {
     "sections do not sum up": (PLAN, "minutes: 48", "minutes: 47", f"{PLAN}:3: the sections take 49 minutes, the lesson has 50"),
     "slides exceed a section": (CODE, "minutes: 1", "minutes: 49", f"{PLAN}:5: the slides of patterns take 49 of its 48 minutes"),
     "complete section not full": (TITLE, "minutes: 2", "minutes: 1", f"{PLAN}:4: opening is called complete, and its slides fill 1 of its 2"),
+    "plan that is a list": (PLAN, SOUND[PLAN], "- minutes\n", f"{PLAN}:1: the plan has no fields"),
+    "empty plan": (PLAN, SOUND[PLAN], "# none\n", f"{PLAN}:1: is empty"),
+    "plan lacks objectives": (PLAN, "objectives: [Read., Write.]\n", "", f"{PLAN}:1: the plan lacks objectives"),
+    "objectives no list": (PLAN, "[Read., Write.]", "Read.", f"{PLAN}:2: objectives is no list"),
+    "plan with an unknown field": (PLAN, "minutes: 50", "minutes: 50\nhours: 1", f"{PLAN}:2: the plan has a field hours"),
+    "lesson's minutes a word": (PLAN, "minutes: 50", "minutes: fifty", f"{PLAN}:1: minutes is a whole number, not fifty"),
+    "section's minutes a word": (PLAN, "minutes: 48", "minutes: most", f"{PLAN}:5: minutes is a whole number, not most"),
+    "section lacks minutes": (PLAN, " minutes: 48,", "", f"{PLAN}:5: a section lacks minutes"),
+    "section lacks title": (PLAN, " title: Opening,", "", f"{PLAN}:4: a section lacks title"),
+    "section with an unknown field": (PLAN, "title: Opening", "titel: Opening", f"{PLAN}:4: a section has a field titel"),
+    "section that is text": (PLAN, "  - { id: opening, title: Opening, minutes: 2, activity: Lecture, complete: true }", "  - Opening", f"{PLAN}:4: a section has no fields"),
+    "complete that is neither": (PLAN, "complete: true", "complete: nearly", f"{PLAN}:4: complete is true or false, not nearly"),
+    "two sections of one id": (PLAN, "id: patterns", "id: opening", f"{PLAN}:5: the id opening is taken"),
+    "sections no list": (PLAN, SOUND[PLAN][SOUND[PLAN].index("sections:") :], "sections: 50\n", f"{PLAN}:3: sections is no list"),
     "notes too long": (TITLE, "Welcome", "word " * 300, f"{TITLE}:4: 302 words at 130 a minute and 0 s of demo take 2.3 minutes, it has 2"),
     "notes and demo too long": (CODE, "demo: 20", "demo: 59", f"{CODE}:4: 4 words at 130 a minute and 59 s of demo take 1.0 minutes, it has 1"),
     "no notes": (TITLE, "\nNote:\n\nWelcome to all.\n", "", f"{TITLE}:1: has no notes; write what is said behind a line `Note:`"),
@@ -83,6 +99,7 @@ BAD = {
     "folder of no section": (PLAN, "id: patterns", "id: designs", f"{CODE}:1: lies in no section's folder"),
     "steps no lists": (CODE, "[1, 2]", "1-2", f"{CODE}:10: steps are a list like [1-5, 7-11], not '1-2'"),
     "steps for an unknown language": (CODE, "  C#", "  Go", f"{CODE}:10: steps for Go; the slide shows Python, C#"),
+    "steps for an optional language": (CODE, "  C#", "  Python (async)", f"{CODE}:10: steps for Python (async); the slide shows Python, C#"),
     "steps lack a language": (CODE, "  C#: [1, 2]\n", "", f"{CODE}:8: steps lack C#, in which the slide shows its code too"),
     "steps are not as many": (CODE, "[1, 2]", "[1]", f"{CODE}:10: C# has 1 steps, another language 2"),
     "step behind the section": (CODE, "[1, 2]", "[1, 2-3]", f"{CODE}:10: 2-3 is no range of lines of C#'s section, which has 2"),
@@ -101,7 +118,7 @@ def root(write: Write) -> Path:
 
 
 def faults(root: Path) -> list[str]:
-    return [str(fault) for part in (lesson, deck) for fault in part.faults(root)]
+    return [str(fault) for part in (lesson_strip.PART, deck.PART) for fault in part.check(Course(root))]
 
 
 def test_sound_lesson_has_no_faults(root: Path) -> None:
@@ -110,7 +127,7 @@ def test_sound_lesson_has_no_faults(root: Path) -> None:
 
 def test_course_without_a_lesson_has_no_faults(tmp_path: Path) -> None:
     assert faults(tmp_path) == []
-    assert deck.first_slides(tmp_path) == {}
+    assert deck.first_slides(Course(tmp_path)) == {}
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -123,7 +140,7 @@ def test_fault_is_found_with_its_line(root: Path, name: str) -> None:
 
 
 def test_slides_are_due_from_the_beginning_of_their_section(root: Path) -> None:
-    plan, _ = lesson.load(root)
+    plan, _ = lesson.load(Course(root))
     assert plan.due() == {"title": 0, "read": 120}
     assert lesson.clock(plan.due()["read"]) == "02:00"
-    assert deck.first_slides(root) == {"index.md": "title", "patterns/get.md": "read"}
+    assert deck.first_slides(Course(root)) == {"index.md": "title", "patterns/get.md": "read"}

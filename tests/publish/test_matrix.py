@@ -6,12 +6,10 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup, Tag
 
-from publish.pages import render
-from publish.pages.check import check
-from publish.pages.expand import Press
 from publish.parts import matrix
+from publish.sources.course import Course
+from tests.publish.conftest import ROOT, check, html
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 DATA = """\
 columns:
   - { id: cost, title: Cost & more, up: cheapest first, down: dearest first }
@@ -87,7 +85,7 @@ def test_sound_matrix_has_no_faults(course: Path) -> None:
 
 def test_no_matrix_is_no_fault(course: Path) -> None:
     (course / matrix.DATA).unlink()
-    assert list(matrix.faults(course)) == []
+    assert matrix.PART.check(Course(course)) == []
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -95,21 +93,21 @@ def test_bad_matrix_is_refused_with_file_and_line(course: Path, name: str) -> No
     old, new, expected = BAD[name]
     assert old in DATA
     (course / matrix.DATA).write_text(DATA.replace(old, new, 1), "utf-8")
-    faults = [str(fault) for fault in matrix.faults(course)] or [str(fault) for fault in check(course)]
+    faults = [*map(str, matrix.PART.check(Course(course)))] or check(course)
     assert any(fault.startswith(f"{matrix.DATA}:{expected}") for fault in faults), faults
 
 
 @pytest.mark.parametrize("shape", ["5", "[]", "{}", "columns:", "columns: [a]\npatterns: [a]", "? [a]\n: b"])
 def test_yaml_of_any_shape_is_refused_in_words(course: Path, shape: str) -> None:
     (course / matrix.DATA).write_text(shape, "utf-8")
-    faults = list(matrix.faults(course))
+    faults = matrix.PART.check(Course(course))
     assert faults
     assert all(fault.path == matrix.DATA and fault.line in (1, 2) for fault in faults)
 
 
 def test_unknown_part_of_the_matrix_is_refused(course: Path) -> None:
     (course / "docs/aside.md").write_text("# Aside\n\n::: patterns table\n", "utf-8")
-    assert [str(fault) for fault in check(course)] == ["docs/aside.md:3: patterns has no table; it has matrix"]
+    assert check(course) == ["docs/aside.md:3: patterns has no table; it has matrix"]
 
 
 # Rendering
@@ -117,8 +115,7 @@ def test_unknown_part_of_the_matrix_is_refused(course: Path) -> None:
 
 def table(root: Path) -> Tag:
     """Return the table as a page shows it."""
-    html = render.html(render.config(ROOT), Press(root), "::: patterns matrix\n", "../")
-    found = BeautifulSoup(html, "html.parser").select_one("table.matrix")
+    found = BeautifulSoup(html(root, "::: patterns matrix\n"), "html.parser").select_one("table.matrix")
     assert found
     return found
 
@@ -145,7 +142,7 @@ def test_rows_and_cells_stand_as_in_the_data(course: Path) -> None:
 
 # The course's own matrix
 
-OWN, _ = matrix.read(ROOT)
+OWN, _ = matrix.read(Course(ROOT))
 ASKED = {"Read latency", "Write latency", "Consistency", "Complexity", "Best for", "A process dies", "Cold start", "Redis is down"}  # fmt: skip
 
 
@@ -155,9 +152,9 @@ def test_the_matrix_has_six_patterns_and_all_that_is_asked_of_them() -> None:
         for name in ("cache-aside", "read-through", "write-through", "write-behind", "refresh-ahead", "stampede")
     ]
     assert {column.title for column in OWN.columns} == ASKED
-    html = table(ROOT)
-    assert len(html.select("tbody td")) == 6 * 8
-    assert all(cell.get_text().strip() for cell in html.select("tbody td"))
+    found = table(ROOT)
+    assert len(found.select("tbody td")) == 6 * 8
+    assert all(cell.get_text().strip() for cell in found.select("tbody td"))
 
 
 def test_latency_is_told_in_round_trips() -> None:

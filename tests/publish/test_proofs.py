@@ -1,11 +1,12 @@
 """Proofs that lie in the contract: they speak for every program at once."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from publish.pages.expand import Press
 from publish.sources import ledger
+from publish.sources.course import Course
 from publish.sources.proofs import NOT_RUN, Proof
 from tests.publish.conftest import Prove, Write
 
@@ -26,7 +27,7 @@ def course(write: Write, prove: Prove) -> Path:
 
 
 def proof(root: Path) -> Proof:
-    (found,) = Press(root).proofs["every_pattern_has_one_type"]
+    (found,) = Course(root).proofs["every_pattern_has_one_type"]
     return found
 
 
@@ -34,13 +35,12 @@ def test_contract_proves_what_every_program_passed(course: Path) -> None:
     assert proof(course) == Proof(
         "every_pattern_has_one_type", "", "Python", ledger.CONTRACT, 1, ledger.PASSED, "2026-01-02"
     )
-    assert "file_is_short" not in Press(course).proofs, "no run's outcome says anything of it"
+    assert "file_is_short" not in Course(course).proofs, "no run's outcome says anything of it"
 
 
 def test_contract_fails_with_one_program(course: Path) -> None:
-    rows = ledger.load(course)
-    rows[PATHS[1]]["outcomes"][ledger.RUN] = "failed"
-    ledger.save(course, rows)
+    rows = ledger.Ledger(course).rows
+    ledger.save(course, {**rows, PATHS[1]: replace(rows[PATHS[1]], failures={ledger.RUN: "failed"})})
     assert proof(course).outcome == "failed"
 
 

@@ -1,5 +1,6 @@
 """The quiz's bank: every fault it can have, what becomes of a question, and that programs print what traces say."""
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -7,19 +8,15 @@ import pytest
 from bs4 import BeautifulSoup, Tag
 
 from harness.runs import ran
-from publish.pages import render
-from publish.pages.check import check
-from publish.pages.expand import Press
-from publish.parts import questions as bank
-from publish.parts import quiz
-from publish.sources import snippets
-from tests.publish.conftest import Write
+from publish.parts import questions, quiz
+from publish.sources.course import Course
+from tests.publish.conftest import ROOT, Write, check, html, our_site
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 CODE = "{0} --8<-- [start:read]\na = 1\n{0} --8<-- [end:read]\n"
-BANK = """\
+FILE = f"{questions.FOLDER}/page.yml"
+ASKED = """\
 - id: colon
-  page: page.md#key-names
+  anchor: key-names
   objective: 1
   type: single
   ask: Must a key hold a `:`?
@@ -30,7 +27,7 @@ BANK = """\
     - text: "Yes"
       why: Redis does not look.
 - id: both
-  page: page.md
+  anchor: key-names
   objective: 2
   type: multiple
   ask: Which are even?
@@ -44,7 +41,7 @@ BANK = """\
     - text: "5"
       why: Odd.
 - id: prints
-  page: page.md
+  anchor: own
   objective: 2
   type: trace
   program: shop/get
@@ -58,7 +55,7 @@ BANK = """\
     - text: "second:  <1>"
       why: That was the first.
 - id: race
-  page: page.md#own
+  anchor: own
   objective: 1
   type: order
   ask: In which order?
@@ -69,7 +66,7 @@ BANK = """\
   why: Counting.
 """
 SOUND = {
-    bank.BANK: BANK,
+    FILE: ASKED,
     "docs/_course/lesson.yml": "minutes: 0\nsections: []\nobjectives: [Name <keys>., Count.]\n",
     "docs/page.md": "# A page\n\n## Key names\n\n## Other {#own}\n\n::: shop/get read\n\n::: quiz colon\n",
     "snippets/shop/get.py": '"""Get."""\n' + CODE.format("#"),
@@ -80,7 +77,7 @@ SOUND = {
     "tests/shop/test_get.py": "def test_it_reads() -> None:\n",
 }
 
-# name: (what is replaced in the bank, by what, the line and the words of the fault)
+# name: (what is replaced in the file, by what, the line and the words of the fault)
 BAD: dict[str, tuple[str, str, str]] = {
     "no right option": ("      right: true\n      why: It is", "      why: It is", "1: no option is right"),
     "two right, one allowed": ('"Yes"\n', '"Yes"\n      right: true\n', "10: 2 options are right"),
@@ -92,7 +89,7 @@ BAD: dict[str, tuple[str, str, str]] = {
     "options that read the same": ('text: "Yes"', "text: No", "1: two of its answers read the same"),
     "right that is neither": ("right: true\n      why: It", "right: maybe\n      why: It", "8: right is `true` or left out, not maybe"),
     "options that are no list": ("options:\n    - text: No\n      right: true\n      why: It is [a convention](proof:it_reads).\n    - text: \"Yes\"\n      why: Redis does not look.", "options: Yes", "6: options is no list"),
-    "duplicate id": ("id: both", "id: colon", "12: the id colon is that of line 1 too"),
+    "duplicate id": ("id: both", "id: colon", f"12: the id colon is that of {FILE}:1 too"),
     "id that is no address": ("id: both", "id: two words", "12: the id two words goes into an address"),
     "unknown type": ("type: single", "type: guess", "4: there is no type guess; it is one of single, multiple, trace, order"),
     "missing field": ("  objective: 1\n  type: single", "  type: single", "1: a question lacks objective"),
@@ -102,9 +99,8 @@ BAD: dict[str, tuple[str, str, str]] = {
     "field that is no text": ("ask: Which are even?", "ask: [Which, are]", "16: ask is no text"),
     "objective out of range": ("objective: 1\n  type: single", "objective: 3\n  type: single", "3: there is no objective 3; docs/_course/lesson.yml has 2"),
     "objective that is no number": ("objective: 1\n  type: single", "objective: all\n  type: single", "3: there is no objective all"),
-    "page that does not exist": ("page.md#key", "gone.md#key", "2: docs/gone.md does not exist"),
-    "page outside docs": ("page: page.md#key-names", "page: ../snippets/shop/get.py", "2: docs/../snippets/shop/get.py does not exist"),
-    "anchor that does not exist": ("#key-names", "#key-name", "2: docs/page.md has no heading with the anchor key-name"),
+    "page of its own": ("anchor: key-names", "page: page.md#key-names", "2: a question has a field page, which it does not know"),
+    "anchor that does not exist": ("key-names", "key-name", "2: docs/page.md has no heading with the anchor key-name"),
     "claim in what is asked": ("ask: Which", "ask: "'"[Which](proof:it_reads)"'" #", "16: a claim with its proof stands in a why"),
     "unknown program": ("shop/get", "shop/got", "30: snippets/shop/got.* does not exist"),
     "program that prints nothing": ("program: shop/get\n", "program: shop/silent\n", "30: snippets/shop/silent.out does not exist; run `make output`"),
@@ -119,60 +115,84 @@ BAD: dict[str, tuple[str, str, str]] = {
     "unknown proof": ("proof:it_reads", "proof:it_writes", "7: no test is called it_writes"),
     "code of its own": ("Counting.", "<pre>x</pre>", "40: is HTML code that no test has run"),
     "question that is text": ("- id: both\n", "- Both\n- id: both\n", "12: a question has no fields"),
-    "bank that is text": (BANK, "Questions\n", "1: the bank is no list"),
-    "bank that is a mapping": (BANK, "colon:\n  ask: x\n", "1: the bank is no list"),
-    "empty bank": (BANK, "# none yet\n", "1: is empty"),
+    "file that is text": (ASKED, "Questions\n", "1: the file is no list"),
+    "file that is a mapping": (ASKED, "colon:\n  ask: x\n", "1: the file is no list"),
+    "empty file": (ASKED, "# none yet\n", "1: is empty"),
     "broken YAML": ("options:", "options: [", "7: is not valid YAML"),
     "character that YAML forbids": ("Counting.", "\x07", "1: is not valid YAML"),
-    "list as a key": ("  type: single", "  [type]: single", "1: a question lacks type"),
+    "list as a key": ("  type: single", "  [type]: single", "4: is not valid YAML: found unhashable key"),
     "unknown alias": ("type: single", "type: *kind", "4: is not valid YAML"),
 }  # fmt: skip
 
 
 @pytest.fixture
 def course(write: Write) -> Path:
-    """A small course with a sound bank."""
+    """A small course with sound questions."""
     return write(SOUND)
 
 
-def test_sound_bank_has_no_faults(course: Path) -> None:
+def test_sound_questions_have_no_faults(course: Path) -> None:
     assert check(course) == []
 
 
-def test_no_bank_is_no_fault(course: Path) -> None:
-    (course / bank.BANK).unlink()
-    assert list(bank.faults(course)) == []
-    assert quiz.pages(Press(course), render.config(ROOT)) == {}
+def test_no_questions_are_no_fault(course: Path) -> None:
+    (course / FILE).unlink()
+    assert quiz.PART.check(Course(course)) == []
+    assert quiz.pages(Course(course), our_site()) == {}
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_bad_bank_is_refused_with_file_and_line(course: Path, name: str) -> None:
+def test_bad_question_is_refused_with_file_and_line(course: Path, name: str) -> None:
     old, new, expected = BAD[name]
-    assert old in BANK
-    (course / bank.BANK).write_text(BANK.replace(old, new, 1), "utf-8")
-    faults = [str(fault) for fault in bank.faults(course)] or [str(fault) for fault in check(course)]
-    assert any(fault.startswith(f"{bank.BANK}:{expected}") for fault in faults), faults
+    assert old in ASKED
+    (course / FILE).write_text(ASKED.replace(old, new, 1), "utf-8")
+    faults = [*map(str, quiz.PART.check(Course(course)))] or check(course)
+    assert any(fault.startswith(f"{FILE}:{expected}") for fault in faults), faults
 
 
 @pytest.mark.parametrize(
     "shape", ["5", "- 5", "- []", "- {}", "- id:", "- - a", "- options: 3", "- {id: {a: b}}", "- ? [a]\n  : b"]
 )
 def test_yaml_of_any_shape_is_refused_in_words(course: Path, shape: str) -> None:
-    (course / bank.BANK).write_text(shape, "utf-8")
-    faults = list(bank.faults(course))
+    (course / FILE).write_text(shape, "utf-8")
+    faults = quiz.PART.check(Course(course))
     assert faults
-    assert all(fault.path == bank.BANK and fault.line == 1 for fault in faults)
+    assert all(fault.path == FILE and fault.line == 1 for fault in faults)
 
 
-def test_bank_that_is_not_utf8_is_refused(course: Path) -> None:
-    (course / bank.BANK).write_bytes(b"- id: caf\xe9\n")
-    assert next(str(fault) for fault in bank.faults(course)).startswith(f"{bank.BANK}:1: is not valid YAML")
+def test_file_that_is_not_utf8_is_refused(course: Path) -> None:
+    (course / FILE).write_bytes(b"- id: caf\xe9\n")
+    assert check(course) == [f"{FILE}:1: is not UTF-8; save it as UTF-8"]
+
+
+def test_file_at_the_path_of_no_page_is_refused(course: Path) -> None:
+    (course / FILE).rename(course / questions.FOLDER / "gone.yml")
+    assert check(course)[0] == f"{questions.FOLDER}/gone.yml:1: docs/gone.md does not exist; name a page below docs/, with its suffix; questions have the path of their page"  # fmt: skip
+
+
+def test_one_file_for_all_is_refused(course: Path) -> None:
+    (course / f"{questions.FOLDER}.yml").write_text(ASKED, "utf-8")
+    (fault,) = check(course)
+    assert fault.startswith(f"{questions.FOLDER}.yml:1: is not read; a question stands in {questions.FOLDER}/")
+
+
+def test_an_id_is_used_once_in_all_files(course: Path, write: Write) -> None:
+    write({"docs/other.md": "# Other\n", f"{questions.FOLDER}/other.yml": ASKED.replace("  anchor: key-names\n", "")})
+    faults = check(course)
+    assert f"{FILE}:1: the id colon is that of {questions.FOLDER}/other.yml:1 too; rename one" in faults
+
+
+def test_quiz_asks_in_the_order_of_the_navigation(course: Path, write: Write) -> None:
+    other = "- { id: last, objective: 1, type: order, ask: How?, steps: [a, b, c], why: So. }\n"
+    write({"docs/a.md": "# A\n", f"{questions.FOLDER}/a.yml": other})
+    site = dataclasses.replace(our_site(), order={"page.md": 0, "a.md": 1})
+    assert quiz.in_order(Course(course), site) == ["colon", "both", "prints", "race", "last"]
 
 
 def test_page_that_asks_for_an_unknown_question_is_refused(course: Path) -> None:
     page = course / "docs/page.md"
     page.write_text(page.read_text("utf-8") + "\n::: quiz column\n", "utf-8")
-    assert [str(fault) for fault in check(course)] == [f"docs/page.md:11: {bank.BANK} has no question column"]
+    assert check(course) == [f"docs/page.md:11: {questions.FOLDER} has no question column"]
 
 
 # Rendering
@@ -180,8 +200,7 @@ def test_page_that_asks_for_an_unknown_question_is_refused(course: Path) -> None
 
 def shown(course: Path, id: str) -> Tag:
     """Return a question as a page shows it."""
-    press = Press(course)
-    page = BeautifulSoup(render.html(render.config(ROOT), press, f"::: quiz {id}\n", "../"), "html.parser")
+    page = BeautifulSoup(html(course, f"::: quiz {id}\n"), "html.parser")
     box = page.select_one("div.quiz")
     assert box
     return box
@@ -189,7 +208,7 @@ def shown(course: Path, id: str) -> Tag:
 
 @pytest.mark.parametrize(("id", "kind"), [("colon", "radio"), ("both", "checkbox"), ("prints", "radio")])
 def test_options_are_native_inputs_in_a_fieldset_and_the_key_is_folded(course: Path, id: str, kind: str) -> None:
-    box, asked = shown(course, id), Press(course).questions[id]
+    box, asked = shown(course, id), questions.by_id(Course(course))[id]
     assert box.select_one("fieldset > legend")
     inputs = box.select("fieldset li > label > input")
     assert [(one["type"], one["name"]) for one in inputs] == [(kind, id)] * len(asked.options)
@@ -232,9 +251,9 @@ def test_steps_are_shown_in_a_stable_order_that_is_not_the_right_one(course: Pat
 
 
 def test_no_id_makes_the_right_order(course: Path) -> None:
-    asked = Press(course).questions["race"]
+    asked = questions.by_id(Course(course))["race"]
     for number in range(100):
-        other = bank.Question(**{**vars(asked), "id": f"race-{number}"})
+        other = questions.Question(**{**vars(asked), "id": f"race-{number}"})
         assert sorted(quiz.shuffled(other)) == [0, 1, 2]
         assert quiz.shuffled(other) != [0, 1, 2]
 
@@ -257,45 +276,43 @@ YES_IS_RIGHT = """\
     (NO_IS_RIGHT, YES_IS_RIGHT, True),
     ("type: single", "type: multiple", True),
     ("Redis does not look.", "Redis never looks.", False),
-    ("page.md#key-names", "page.md", False),
+    ("  anchor: key-names\n", "", False),
 ])  # fmt: skip
 def test_hash_changes_with_what_is_asked_and_not_with_what_explains(
     course: Path, old: str, new: str, changes: bool
 ) -> None:
     before = shown(course, "colon")["data-hash"]
-    assert old in BANK
-    (course / bank.BANK).write_text(BANK.replace(old, new, 1), "utf-8")
+    assert old in ASKED
+    (course / FILE).write_text(ASKED.replace(old, new, 1), "utf-8")
     assert (shown(course, "colon")["data-hash"] != before) is changes
 
 
 def test_quiz_page_asks_everything_once_and_in_order(course: Path) -> None:
-    press = Press(course)
-    page = str(quiz.pages(press, render.config(ROOT))[quiz.PAGE])
-    assert re.findall(r'data-question="([\w-]+)"', page) == list(press.questions)
+    page = str(quiz.pages(Course(course), our_site())[quiz.PAGE])
+    assert re.findall(r'data-question="([\w-]+)"', page) == [*questions.by_id(Course(course))]
     assert re.findall(r"Question (\d)", page) == ["1", "2", "3", "4"]
     assert "Question" not in shown(course, "colon").get_text()
 
 
-# The course's own bank
+# The course's own questions
 
-BANKED = Press(ROOT).questions
-LIBRARY = snippets.read(ROOT)
+OURS = questions.by_id(Course(ROOT))
+SNIPPETS = {snippet.path: snippet for snippet in Course(ROOT).snippets.files}
 TRACED = [
     (question.id, snippet.path)
-    for question in BANKED.values()
-    for snippet in LIBRARY.snippets
+    for question in OURS.values()
+    for snippet in SNIPPETS.values()
     if snippet.example == question.program
 ]
 
 
 @pytest.mark.parametrize(("id", "path"), TRACED)
 def test_traced_program_prints_the_right_option(id: str, path: str) -> None:
-    question = BANKED[id]
-    [snippet] = [one for one in LIBRARY.snippets if one.path == path]
-    line = ran(snippet).output.splitlines()[int(question.line) - 1]
+    question = OURS[id]
+    line = ran(SNIPPETS[path]).output.splitlines()[int(question.line) - 1]
     assert [option.text for option in question.options if option.right] == [line]
 
 
-def test_the_bank_has_every_type() -> None:
-    assert {question.type for question in BANKED.values()} == set(bank.TYPES)
+def test_the_quiz_has_every_type() -> None:
+    assert {question.type for question in OURS.values()} == set(questions.TYPES)
     assert len({id for id, _ in TRACED}) >= 2

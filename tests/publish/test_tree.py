@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup, Tag
 
-from publish.pages import diagrams, render
-from publish.pages.check import check
-from publish.pages.expand import Press
-from publish.parts import tree
-from publish.parts import tree_page as branches
+from publish import draw
+from publish.pages import diagrams
+from publish.parts import tree, tree_page
+from publish.parts.table import PARTS
+from publish.sources.course import Course
 from publish.sources.headings import headings
+from tests.publish.conftest import ROOT, check, expand, html
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 DATA = """\
 title: Which one?
 description: Two questions.
@@ -138,15 +138,15 @@ def test_sound_tree_has_no_faults(course: Path) -> None:
 
 def test_no_tree_is_no_fault(course: Path) -> None:
     (course / tree.DATA).unlink()
-    assert list(tree.faults(course)) == []
-    assert list(diagrams.generated(course)) == []
+    assert tree_page.PART.check(Course(course)) == []
+    assert list(tree_page.diagrams(Course(course))) == []
 
 
 def test_five_questions_are_allowed(course: Path) -> None:
     (course / tree.DATA).write_text(
         DATA.replace("questions:\n", DEEP.replace("to: q1 ", "to: q2 ").replace(asking("q1", "q2"), "")), "utf-8"
     )
-    assert list(tree.faults(course)) == []
+    assert tree_page.PART.check(Course(course)) == []
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -154,13 +154,13 @@ def test_bad_tree_is_refused_with_file_and_line(course: Path, name: str) -> None
     old, new, expected = BAD[name]
     assert old in DATA
     (course / tree.DATA).write_text(DATA.replace(old, new, 1), "utf-8")
-    faults = [str(fault) for fault in tree.faults(course)] or [str(fault) for fault in check(course)]
+    faults = [*map(str, tree_page.PART.check(Course(course)))] or check(course)
     assert any(fault.startswith(f"{tree.DATA}:{expected}") for fault in faults), faults
 
 
 def test_a_leaf_more_needs_an_answer_that_leads_to_it(course: Path) -> None:
     (course / tree.DATA).write_text(EXTRA, "utf-8")
-    assert [str(fault) for fault in tree.faults(course)] == [f"{tree.DATA}:41: no answer leads to extra"]
+    assert [*map(str, tree_page.PART.check(Course(course)))] == [f"{tree.DATA}:41: no answer leads to extra"]
 
 
 @pytest.mark.parametrize(
@@ -168,21 +168,21 @@ def test_a_leaf_more_needs_an_answer_that_leads_to_it(course: Path) -> None:
 )
 def test_yaml_of_any_shape_is_refused_in_words(course: Path, shape: str) -> None:
     (course / tree.DATA).write_text(shape, "utf-8")
-    faults = list(tree.faults(course))
+    faults = tree_page.PART.check(Course(course))
     assert faults
     assert all(fault.path == tree.DATA and fault.line in (1, 2) for fault in faults)
 
 
 def test_a_tree_that_is_not_drawn_is_refused_by_a_strict_check(course: Path) -> None:
-    assert f"{tree.DATA}:1: its diagram is not drawn; run `make diagrams`" in map(str, check(course, strict=True))
-    [(_, fence)] = diagrams.generated(course)
+    assert f"{tree.DATA}:1: its diagram is not drawn; run `make diagrams`" in check(course, strict=True)
+    [(_, _, fence)] = tree_page.diagrams(Course(course))
     source = fence.removeprefix("```mermaid\n").removesuffix("\n```")
     svg = diagrams.svg_path(source, course / "docs")
     svg.parent.mkdir()
     svg.write_text(f'<svg id="dg-{svg.stem}"></svg>', "utf-8")
-    assert not [fault for fault in check(course, strict=True) if fault.path == tree.DATA]
-    assert f'<svg id="dg-{svg.stem}">' in diagrams.inline(Press(course).expand(PAGE), course / "docs")
-    assert diagrams.render(course / "docs") == []
+    assert not [fault for fault in check(course, strict=True) if fault.startswith(tree.DATA)]
+    assert f'<svg id="dg-{svg.stem}">' in expand(course, PAGE)
+    assert draw.render(Course(course), PARTS) == []
     assert svg.exists(), "a drawing in use was deleted"
 
 
@@ -191,8 +191,7 @@ def test_a_tree_that_is_not_drawn_is_refused_by_a_strict_check(course: Path) -> 
 
 def shown(root: Path, section: str) -> BeautifulSoup:
     """Return a part of the tree as a page shows it."""
-    html = render.html(render.config(ROOT), Press(root), f"::: tree {section}\n", "../")
-    return BeautifulSoup(html, "html.parser")
+    return BeautifulSoup(html(root, f"::: tree {section}\n"), "html.parser")
 
 
 def walked(page: Tag, path: tuple[tree.Answer, ...]) -> Tag:
@@ -208,7 +207,7 @@ def walked(page: Tag, path: tuple[tree.Answer, ...]) -> Tag:
 
 
 def test_diagram_has_each_question_answer_and_leaf_once(course: Path) -> None:
-    fence = branches.render(course, "diagram")
+    fence = tree_page.render(Course(course), "diagram")
     assert (
         fence
         == """```mermaid
@@ -233,7 +232,7 @@ def test_words_are_lists_in_lists_with_a_link_at_each_end(course: Path) -> None:
     page = shown(course, "words")
     assert [one.get_text() for one in page.select(".tree-ask")] == ["Is it <slow>?", "Does it write?"]
     assert page.select(".tree-text")[0].get_text() == "Yes & it hurts"
-    paths = list(tree.read(course)[0].paths())
+    paths = list(tree.read(Course(course))[0].paths())
     assert [[answer.id for answer in path] for path in paths] == [
         ["yes-it-is", "a"],
         ["yes-it-is", "b"],
@@ -264,7 +263,8 @@ def test_steps_are_room_for_the_script(course: Path) -> None:
 
 # The course's own tree
 
-OWN, _ = tree.read(ROOT)
+OWN_COURSE = Course(ROOT)
+OWN, _ = tree.read(OWN_COURSE)
 PATHS = list(OWN.paths())
 PATTERNS = {"cache-aside", "read-through", "write-through", "write-behind", "refresh-ahead", "stampede"}
 
@@ -284,7 +284,7 @@ def test_every_path_ends_within_five_questions_at_a_leaf_that_is_told_in_full(pa
     leaf = OWN.leaves[path[-1].to]
     assert walked(shown(ROOT, "words"), path)["href"] == f"#{leaf.id}"
     page, _, anchor = leaf.page.partition("#")
-    assert anchor in headings((ROOT / "docs" / page).read_text("utf-8"))
+    assert anchor in headings(OWN_COURSE, page)
     assert leaf.instead.keys() == OWN.leaves.keys() - {leaf.id}
     heading = shown(ROOT, "leaves").find(id=leaf.id)
     assert heading and heading.parent

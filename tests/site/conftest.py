@@ -1,63 +1,33 @@
 """A browser, the built site behind HTTP, and pages that fail their test when they call elsewhere or complain."""
 
-import gzip
-import mimetypes
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
-from typing import Any, ClassVar
-from urllib.parse import unquote, urlsplit
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
 from harness import toolchain
+from harness.browser.server import Handler, Served, serving
 from publish.pages.diagrams import FLAGS
 
 # Two popups of the address bar, which would cost a process each for every page that a test opens.
 QUIET = "--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup,HttpsUpgrades,MediaRouter,OptimizationHints"
 
 Open = Callable[..., Page]
-Served = dict[str, int]  # bytes sent, by address
-
-
-class Handler(BaseHTTPRequestHandler):
-    """Serve one folder as a static host does: text compressed, 404.html for what is not there."""
-
-    protocol_version = "HTTP/1.1"
-    root: Path
-    served: ClassVar[Served] = {}
-
-    def do_GET(self) -> None:
-        path = unquote(urlsplit(self.path).path).lstrip("/")
-        file = self.root / path / "index.html" if path == "" or path.endswith("/") else self.root / path
-        found = file.is_file() and file.resolve().is_relative_to(self.root)
-        file = file if found else self.root / "404.html"
-        kind = mimetypes.guess_type(file.name)[0] or "text/plain"
-        body = file.read_bytes()
-        self.send_response(200 if found else 404)
-        if kind.startswith("text/") or kind.endswith(("javascript", "json", "xml")):
-            body = gzip.compress(body)
-            self.send_header("Content-Encoding", "gzip")
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-        self.served[self.path] = self.served.get(self.path, 0) + len(body)
-
-    def log_message(self, *_: Any) -> None:
-        pass
 
 
 @pytest.fixture(scope="session")
 def http(site: Path) -> Iterator[str]:
     """The address of the site, with a slash at its end."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("SiteHandler", (Handler,), {"root": site.resolve()}))
-    Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    server.server_close()
+    with serving(site) as address:
+        yield address
+
+
+@pytest.fixture(params=["http", "file"])
+def home(request: pytest.FixtureRequest, http: str, site: Path) -> str:
+    """Where the site is opened from: a server, or the disk."""
+    return http if request.param == "http" else f"{site.as_uri()}/"
 
 
 @pytest.fixture

@@ -6,28 +6,27 @@ import re
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 
-from publish.pages.expand import Press
-from publish.parts import questions as bank
+from harness.browser.actions import WIDTHS, copied, tab_to, violations
+from harness.browser.server import Served
 from publish.sources import blocks
+from publish.sources.course import Course
 from publish.sources.includes import Include, included
 from publish.sources.languages import PROGRAMMING
 from publish.sources.snippets import RESERVED
-from tests.site.conftest import Open, Served
+from tests.site.conftest import Open
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PRESS = Press(ROOT)
-SNIPPETS = {snippet.path: snippet for snippet in PRESS.library.snippets}
+SOURCES = Course(ROOT)
+SNIPPETS = {snippet.path: snippet for snippet in SOURCES.snippets.files}
 LABELS = [language.label for language in PROGRAMMING]
-AXE = (ROOT / "node_modules" / "axe-core" / "axe.min.js").read_text("utf-8")
 
 
 def includes(text: str) -> list[Include]:
-    return [include for include in included(text) if include.example != bank.NAME]
+    return [include for include in included(text) if include.example in SOURCES.snippets.examples]
 
 
 COURSE = {  # the pages that people wrote, by their address
@@ -44,12 +43,6 @@ FOLDED = [path for path, text in COURSE.items() if "??? " in text]
 USED = [max({*TABBED} & {*PROVED} & {*kind}, key=lambda path: len(COURSE[path])) for kind in (ASKING, FOLDED)]
 
 
-@pytest.fixture(params=["http", "file"])
-def home(request: pytest.FixtureRequest, http: str, site: Path) -> str:
-    """Where the site is opened from: a server, or the disk."""
-    return http if request.param == "http" else f"{site.as_uri()}/"
-
-
 @pytest.fixture
 def pages(site: Path) -> list[str]:
     """Every page of the site; of the listings, which differ in their lines only, those that try the template most."""
@@ -61,13 +54,13 @@ def pages(site: Path) -> list[str]:
 def offered(path: str) -> list[str]:
     """Return the languages of the programs that a page shows."""
     found = [include for include in includes(COURSE[path]) if include.section != RESERVED]
-    labels = {one.language.label for include in found for one in PRESS.library.examples[include.example].values()}
+    labels = {one.language.label for include in found for one in SOURCES.snippets.examples[include.example].values()}
     return [label for label in LABELS if label in labels]
 
 
 def first_with(label: str, path: str) -> Include:
     """Return the first include of a page that has a tab of this name."""
-    programs = PRESS.library.examples
+    programs = SOURCES.snippets.examples
     found = [include for include in includes(COURSE[path]) if include.section != RESERVED]
     return next(one for one in found if any(label == of.language.label for of in programs[one.example].values()))
 
@@ -131,18 +124,6 @@ def test_chosen_language_stays_over_reload_and_pages(page: Open, home: str) -> N
 # Copying
 
 
-def copied(page: Page, button: Locator) -> str:
-    """Press a button and return what is in the clipboard after that."""
-    page.evaluate("navigator.clipboard.writeText('nothing was copied')")
-    button.click()
-    for _ in range(100):  # not wait_for_function, which takes a promise for an answer
-        text = str(page.evaluate("navigator.clipboard.readText()"))
-        if text != "nothing was copied":
-            break
-        page.wait_for_timeout(50)
-    return text
-
-
 def code(text: str, label: str) -> Iterator[str]:
     """Yield the code that a page shows when the tab `label` is chosen, by the page's source."""
     for block in blocks.split(text):
@@ -150,9 +131,9 @@ def code(text: str, label: str) -> Iterator[str]:
             yield textwrap.dedent("\n".join(block.text.split("\n")[1:-1]))
         for include in [] if block.fenced else includes(block.text):
             if include.section == RESERVED:
-                yield PRESS.library.outputs[include.example].rstrip("\n")
+                yield SOURCES.snippets.outputs[include.example].rstrip("\n")
                 continue
-            first, *others = PRESS.library.examples[include.example].values()
+            first, *others = SOURCES.snippets.examples[include.example].values()
             shown = next((snippet for snippet in others if snippet.language.label == label), first)
             yield shown.sections[include.section].code
 
@@ -258,9 +239,6 @@ def test_theme_toggle_works_by_keyboard_and_lasts(page: Open, home: str) -> None
     assert lightness(tab) > 200
 
 
-WIDTHS = "(({scrollWidth, clientWidth}) => [scrollWidth, clientWidth])(document.scrollingElement)"
-
-
 def test_no_page_scrolls_sideways(page: Open, http: str, pages: list[str]) -> None:
     tab, wide = page("index.html"), {}
     for path in pages:
@@ -279,24 +257,6 @@ def test_no_page_scrolls_sideways(page: Open, http: str, pages: list[str]) -> No
 
 
 # Accessibility
-
-
-START_AXE = """part => { window.found = (async () => {
-  await new Promise(done => setTimeout(done, 50)); // what a click or a new width sets in motion has begun
-  document.getAnimations().forEach(animation => animation.finish());
-  const rules = Object.fromEntries(axe.getRules(["wcag22aa"]).map(rule => [rule.ruleId, {enabled: true}]));
-  const {violations} = await axe.run(part, {rules, resultTypes: ["violations"]});
-  return violations.map(({id, nodes}) => [id, nodes.length, nodes[0].target, nodes[0].failureSummary]);
-})() }"""
-
-
-def violations(state: str, tabs: list[Page], part: str = "html") -> list[Any]:
-    """Return what axe finds on pages that are in the same state. Each has a process of its own, so they run at once."""
-    for tab in tabs:
-        if not tab.evaluate("'axe' in window"):
-            tab.evaluate(AXE)
-        tab.evaluate(START_AXE, part)
-    return [[state, *violation] for tab in tabs for violation in tab.evaluate("found")]
 
 
 @pytest.mark.parametrize("half", [0, 1])
@@ -371,27 +331,12 @@ def test_search_finds_prose_and_no_code(site: Path) -> None:
     }
     assert [line for line in sorted(lines) if len(line) > 20 and line in text] == []
     assert "".join(LABELS) not in text
-    for proof in [proof for found in PRESS.proofs.values() for proof in found]:
+    for proof in [proof for found in SOURCES.proofs.values() for proof in found]:
         assert proof.name not in text
         assert f"{Path(proof.path).name}:{proof.line}" not in text
 
 
 # The keyboard
-
-
-def tab_to(page: Page, selector: str) -> None:
-    """Press Tab until the focus is on what `selector` picks. The focus must be visible there."""
-    for _ in range(150):
-        page.keyboard.press("Tab")
-        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
-            break
-    else:
-        pytest.fail(f"the Tab key does not reach {selector}")
-    focused = page.screenshot(animations="disabled")
-    page.evaluate("window.focused = document.activeElement; focused.blur()")
-    blurred = page.screenshot(animations="disabled")
-    page.evaluate("focused.focus({focusVisible: true})")
-    assert focused != blurred, f"nothing shows that {selector} has the focus"
 
 
 def test_everything_works_by_keyboard_with_visible_focus(page: Open, http: str) -> None:
@@ -408,7 +353,7 @@ def test_everything_works_by_keyboard_with_visible_focus(page: Open, http: str) 
     press("ArrowRight")
     expect_tabs(tab, LABELS[1])
 
-    expected = [snippet.whole for snippet in PRESS.library.snippets if snippet.language.label == LABELS[1]]
+    expected = [snippet.whole for snippet in SOURCES.snippets.files if snippet.language.label == LABELS[1]]
     tab.evaluate("navigator.clipboard.writeText('')")
     tab_to(tab, ".md-code__button")
     press("Enter")
@@ -466,7 +411,7 @@ CARDS = f"marks => marks.map({CARD})"
 
 @pytest.mark.parametrize("javascript", [True, False])
 def test_proof_mark_opens_to_the_tests_that_prove_the_claim(page: Open, javascript: bool) -> None:
-    proofs = Press(ROOT).proofs  # with the ledger that the site was built from
+    proofs = Course(ROOT).proofs  # with the ledger that the site was built from
     for path in PROVED if javascript else USED:
         tab = page(path, java_script_enabled=javascript)
         unfold(tab)

@@ -1,8 +1,8 @@
 """The handout as a PDF: tagged, short, complete. And on the site, where it is linked only when it is there."""
 
+import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import zlib
@@ -11,15 +11,17 @@ from pathlib import Path
 import pytest
 
 from harness import toolchain
-from publish.pages.expand import RENDER, Press, absent
-from publish.parts import benchmarks as figures
-from publish.parts import handout
-from publish.sources.includes import INCLUDE, Include, parse
+from publish.pages.expand import absent
+from publish.parts import benchmarks, handout
+from publish.sources import includes
+from publish.sources.course import Course
+from publish.sources.includes import Include
 from tests.site.conftest import Open
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGES = 12  # of A4, at most
-SOURCE = figures.fill(ROOT, (ROOT / "docs/handout/index.md").read_text("utf-8"))
+COURSE = Course(ROOT)
+SOURCE = benchmarks.fill(COURSE, COURSE.pages["docs/handout/index.md"])
 
 
 @pytest.fixture(scope="module")
@@ -81,9 +83,9 @@ def plain(markdown: str) -> str:
 
 def included() -> list[Include]:
     """Return what the page includes from the snippets."""
-    lines = [parse(match[0]) for match in INCLUDE.finditer(SOURCE) if match["example"] not in RENDER]
-    assert len(lines) >= 2 and None not in lines
-    return [line for line in lines if line]
+    lines = [line for line in includes.included(SOURCE) if line.example in COURSE.snippets.examples]
+    assert len(lines) >= 2
+    return lines
 
 
 def squeezed(words: str) -> str:
@@ -115,7 +117,7 @@ def test_pdf_has_the_words_and_the_code_of_one_language_and_nothing_to_click(pdf
     for line in [*page.splitlines(), *spelled.splitlines()]:
         if line.startswith(("#", "- ")):
             assert squeezed(plain(line.lstrip("#- "))) in words, line
-    examples = Press(ROOT).library.examples
+    examples = COURSE.snippets.examples
     for include in included():
         first = next(iter(examples[include.example]))
         for extension, snippet in examples[include.example].items():
@@ -141,7 +143,7 @@ def test_paper_of_the_handout_shows_the_language_that_was_chosen(page: Open) -> 
     tab = page(handout.PAGE)
     tab.locator(".tabbed-labels").first.get_by_text("C#", exact=True).click()
     tab.emulate_media(media="print")
-    examples = Press(ROOT).library.examples
+    examples = COURSE.snippets.examples
     shown = [examples[one.example].get(".cs") or next(iter(examples[one.example].values())) for one in included()]
     assert tab.locator("article .filename:visible").all_inner_texts() == [snippet.path for snippet in shown]
     assert any(snippet.language.label == "C#" for snippet in shown)
@@ -150,23 +152,37 @@ def test_paper_of_the_handout_shows_the_language_that_was_chosen(page: Open) -> 
     assert tab.locator(chrome).locator("visible=true").count() == 0
 
 
-def test_site_has_the_pdf_and_a_link_to_it_only_when_it_was_printed(pdf: bytes, site: Path, tmp_path: Path) -> None:
-    """In this folder it was printed, or it was not; a copy of it is the other way round."""
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """A course of two pages, built as ours is, of which one is a handout."""
+    for name in ("docs/handout", "snippets"):
+        (tmp_path / name).mkdir(parents=True)
+    for name in ("publish", "node_modules", "docs/assets", "docs/stylesheets"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    pages = {"index": "# Home\n", "handout/index": "# Handout\n\n::: handout download\n"}
+    for name, text in pages.items():
+        (tmp_path / "docs" / f"{name}.md").write_text(text, "utf-8")
+    nav = [f"{name}.md" for name in (*pages, "snippets/index")]
+    (tmp_path / "mkdocs.yml").write_text(json.dumps({"INHERIT": str(ROOT / "mkdocs.yml"), "nav": nav, "watch": []}))
+    return tmp_path
+
+
+def test_site_has_the_pdf_and_a_link_to_it_only_when_it_was_printed(pdf: bytes, small: Path, site: Path) -> None:
+    """Ours as it is; both ways on a course of two pages, which takes a second to build."""
     printed = (ROOT / handout.FILE).exists()
-    course = tmp_path / "course"
-    ignore = shutil.ignore_patterns(".*", "node_modules", "site", "build", "bin", "obj", "__pycache__")
-    shutil.copytree(ROOT, course, ignore=ignore)
-    (course / "node_modules").symlink_to(ROOT / "node_modules")
-    if not printed:
-        (course / handout.FILE).parent.mkdir()
-        (course / handout.FILE).write_bytes(pdf)
+    assert "\n::: handout download\n" in SOURCE
+    assert ('href="handout.pdf"' in (site / handout.PAGE).read_text("utf-8")) is printed
+    assert (site / handout.TARGET).exists() is printed
     command = [sys.executable, "-m", "publish.site", "build"]
-    result = subprocess.run(command, cwd=course, capture_output=True, text=True, timeout=120)
-    assert result.returncode == 0, result.stderr
-    for root, built, expected in ((ROOT, site, printed), (course, course / "site", not printed)):
-        assert ('href="handout.pdf"' in (built / handout.PAGE).read_text("utf-8")) is expected
-        assert (built / handout.TARGET).exists() is expected
-        assert not expected or (built / handout.TARGET).read_bytes() == (root / handout.FILE).read_bytes()
+    for printed in (False, True):
+        if printed:
+            (small / handout.FILE).parent.mkdir()
+            (small / handout.FILE).write_bytes(pdf)
+        result = subprocess.run(command, cwd=small, capture_output=True, text=True, timeout=120)
+        assert result.returncode == 0, result.stderr
+        assert ('href="handout.pdf"' in (small / "site" / handout.PAGE).read_text("utf-8")) is printed
+        assert (small / "site" / handout.TARGET).exists() is printed
+    assert (small / "site" / handout.TARGET).read_bytes() == pdf
 
 
 def test_without_a_site_it_is_one_sentence(tmp_path: Path) -> None:

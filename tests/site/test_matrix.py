@@ -5,12 +5,14 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from harness.browser.actions import sideways, tab_to, violations
+from harness.browser.screens import SCREENS
 from publish.parts import matrix
+from publish.sources.course import Course
 from tests.site.conftest import Open
-from tests.site.test_browser import tab_to, violations
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-MATRIX, _ = matrix.read(ROOT)
+MATRIX, _ = matrix.read(Course(ROOT))
 NAMES = [row.name for row in MATRIX.rows]
 SORTED = [column for column in MATRIX.columns if column.up]
 PAGE = "reference/patterns.html"
@@ -63,9 +65,10 @@ def test_keyboard_sorts_and_keeps_the_focus(page: Open) -> None:
 
 
 def test_a_phone_shows_a_card_for_each_pattern_with_the_name_of_each_cell(page: Open) -> None:
+    tab = page(PAGE, width=320)
     for width in (320, 480):
-        tab = page(PAGE, width=width)
-        assert tab.evaluate("document.scrollingElement.scrollWidth") <= width
+        tab.set_viewport_size({"width": width, "height": 900})
+        assert not sideways(tab)
         assert names(tab) == NAMES
         labels = tab.locator(".matrix td").evaluate_all("""all => all.map(one => {
           const {left, right} = one.getBoundingClientRect(), {content, display} = getComputedStyle(one, "::before");
@@ -77,28 +80,25 @@ def test_a_phone_shows_a_card_for_each_pattern_with_the_name_of_each_cell(page: 
         rows = tab.get_by_role("table").get_by_role("row")
         expect(rows).to_have_count(len(NAMES) + 1)
         expect(rows.last.get_by_role("cell")).to_have_count(len(MATRIX.columns))
+        tab.get_by_role("button", name="Pattern").click()
 
 
-@pytest.mark.parametrize("width", [320, 1280])
-def test_without_javascript_and_on_paper_it_is_complete_and_in_order(page: Open, width: int) -> None:
-    for tab in (page(PAGE, width=width, java_script_enabled=False), page(PAGE, width=width)):
-        if tab.locator(".matrix button:not(.proof)").count():
-            tab.emulate_media(media="print")
-            heads = tab.locator(".matrix thead th").all_inner_texts()
-            assert [head.strip() for head in heads] == ["Pattern", *(column.title for column in MATRIX.columns)]
-        else:
-            assert tab.locator("article button:visible:not(.proof)").count() == 0
-        assert names(tab) == NAMES
-        assert tab.locator(".matrix td:visible").count() == len(NAMES) * len(MATRIX.columns)
-        assert tab.evaluate("document.scrollingElement.scrollWidth") <= width
+def test_without_javascript_and_on_paper_it_is_complete_and_in_order(page: Open) -> None:
+    plain, paper = page(PAGE, java_script_enabled=False), page(PAGE)
+    paper.emulate_media(media="print")
+    for width in (320, 1280):
+        for tab in (plain, paper):
+            tab.set_viewport_size({"width": width, "height": 900})
+            assert names(tab) == NAMES
+            assert tab.locator(".matrix td:visible").count() == len(NAMES) * len(MATRIX.columns)
+            assert not sideways(tab)
+        heads = paper.locator(".matrix thead th").all_inner_texts()
+        assert [head.strip() for head in heads] == ["Pattern", *(column.title for column in MATRIX.columns)]
+    assert plain.locator("article button:visible:not(.proof)").count() == 0
 
 
-def test_axe_finds_nothing_when_it_is_sorted(page: Open) -> None:
-    tabs, found = [page(PAGE, width=320), page(PAGE, width=1280, color_scheme="dark")], []
-    for tab in tabs:
-        tab.get_by_role("button", name="Cold start").click()
-    found += violations("sorted, light at 320, dark at 1280", tabs)
-    for tab, width in zip(tabs, (1280, 320), strict=True):
-        tab.set_viewport_size({"width": width, "height": 900})
-    found += violations("sorted, light at 1280, dark at 320", tabs)
-    assert found == []
+@pytest.mark.parametrize(("width", "scheme"), SCREENS)
+def test_axe_finds_nothing_when_it_is_sorted(page: Open, width: int, scheme: str) -> None:
+    tab = page(PAGE, width=width, color_scheme=scheme)
+    tab.get_by_role("button", name="Cold start").click()
+    assert violations("sorted", [tab]) == []

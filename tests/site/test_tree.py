@@ -5,14 +5,16 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from harness.browser.actions import sideways, tab_to, violations
+from harness.browser.screens import SCREENS
 from publish.parts import tree
+from publish.sources.course import Course
 from tests.site.conftest import Open
-from tests.site.test_browser import tab_to, violations
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-TREE, _ = tree.read(ROOT)
+TREE, _ = tree.read(Course(ROOT))
 PATHS = list(TREE.paths())
-DEEP = max(PATHS, key=len)
+DEEP, SHORT = max(PATHS, key=len), min(PATHS, key=len)
 PAGE = "decision-tree.html"
 
 
@@ -62,12 +64,62 @@ def focus(page: Page, name: str) -> None:
     pytest.fail(f"the Tab key does not reach {name}")
 
 
-def test_every_path_is_walked_by_keyboard_alone(page: Open) -> None:
+# Walks paths by the buttons of the page. Returns what was asked and offered on each, and what it led to.
+WALK = """async paths => {
+  const form = document.querySelector(".tree-steps"), all = pick => [...form.querySelectorAll(pick)];
+  const press = async text => {
+    const turned = new Promise(done => addEventListener("hashchange", done, {once: true}));
+    all("button").find(one => one.textContent === text).click();
+    await turned;
+  };
+  const texts = pick => all(pick).map(one => one.textContent), walked = [];
+  for (const path of paths) {
+    const asked = [];
+    for (const answer of path) {
+      asked.push([texts("legend").join(), texts(".tree-choice")]);
+      await press(answer);
+    }
+    const links = all(".tree-answer a").filter(one => one.textContent.includes(": "));
+    walked.push({
+      asked,
+      status: texts("[role=status]").join(),
+      links: links.map(one => one.getAttribute("href")),
+      others: [...all("dl").at(-1).querySelectorAll("dt")].map(one => one.textContent),
+      said: texts(".tree-trail b"),
+      focused: document.activeElement.closest(".tree-steps h3") !== null,
+      address: location.hash,
+    });
+    await press("Start again");
+  }
+  return walked;
+}"""
+
+
+def test_every_path_leads_to_its_leaf(page: Open) -> None:
+    walked = page(PAGE).evaluate(WALK, [[answer.text for answer in path] for path in PATHS])
+    for path, seen in zip(PATHS, walked, strict=True):
+        leaf = TREE.leaves[path[-1].to]
+        questions = [next(iter(TREE.questions.values())), *(TREE.questions[answer.to] for answer in path[:-1])]
+        assert seen == {
+            "asked": [
+                [f"Question {at}, of at most {len(DEEP)}{asked.ask}", [answer.text for answer in asked.answers]]
+                for at, asked in enumerate(questions, 1)
+            ],
+            "status": f"The answer: {leaf.name}.",
+            "links": [leaf.page.replace(".md", ".html")],
+            "others": [other.name for other in TREE.leaves.values() if other != leaf],
+            "said": [answer.text for answer in path],
+            "focused": True,
+            "address": address(path),
+        }
+
+
+def test_the_longest_path_and_the_shortest_are_walked_by_keyboard_alone(page: Open) -> None:
     tab = page(PAGE)
     expect_question(tab, ())
     tab_to(tab, ".tree-choice")  # and the focus is visible there
     tab.keyboard.press("Shift+Tab")
-    for path in PATHS:
+    for path in (DEEP, SHORT):
         for at, answer in enumerate(path):
             expect_question(tab, path[:at])
             focus(tab, answer.text)
@@ -107,10 +159,14 @@ def test_a_shared_address_restores_the_answers_from_the_disk_as_well(page: Open,
     assert tab.evaluate("document.activeElement === document.body"), "a page that opens takes the focus"
     tab.reload()
     expect_leaf(tab, DEEP)
-    for end in (address(PATHS[0])[:-1] + "~", "#path=", "#path=.", "#path='\"]", "#why-and-why-not"):
+    for end in (address(PATHS[0])[:-1] + "~", "#why-and-why-not"):
         tab.goto("about:blank")
         tab.goto(home + PAGE + end)
         expect_question(tab, PATHS[0][:-1] if end.endswith("~") else ())  # an old link leads as far as it can
+    for end in ("#path=", "#path=.", "#path='\"]"):
+        for to, path in ((address(DEEP[:1]), DEEP[:1]), (end, ())):
+            tab.evaluate("hash => { location.hash = hash }", to)
+            expect_question(tab, path)
 
 
 def test_without_javascript_the_whole_tree_is_there(page: Open) -> None:
@@ -133,15 +189,12 @@ def test_paper_has_the_whole_tree_and_nothing_to_press(page: Open) -> None:
     assert tab.locator("article button:visible").count() == 0
 
 
-def test_axe_finds_nothing_and_nothing_is_too_wide_in_any_state(page: Open) -> None:
-    tabs = [page(PAGE), page(PAGE, color_scheme="dark")]
-    found = []
+@pytest.mark.parametrize(("width", "scheme"), SCREENS)
+def test_axe_finds_nothing_and_nothing_is_too_wide_in_any_state(page: Open, width: int, scheme: str) -> None:
+    tab, found = page(PAGE, width=width, color_scheme=scheme), []
     for path in (DEEP[:3], DEEP):
-        for widths in ((320, 1280), (1280, 320)):
-            for tab, width in zip(tabs, widths, strict=True):
-                tab.set_viewport_size({"width": width, "height": 900})
-                tab.evaluate("hash => location.hash = hash", address(path))
-                expect(form(tab).locator("legend, h3")).to_be_focused()
-                tab.wait_for_function("width => document.scrollingElement.scrollWidth <= width", arg=width)
-            found += violations(f"{address(path)}, light at {widths[0]}, dark at {widths[1]}", tabs)
+        tab.evaluate("hash => location.hash = hash", address(path))
+        expect(form(tab).locator("legend, h3")).to_be_focused()
+        assert not sideways(tab)
+        found += violations(address(path), [tab])
     assert found == []

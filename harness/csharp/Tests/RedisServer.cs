@@ -76,7 +76,7 @@ sealed class RedisServer(Process keeper, string url) : IAsyncDisposable
     public static async Task<string> FlushedAsync(string url)
     {
         await using var admin = await AdminAsync(url);
-        await FlushAsync(admin.GetServers().Single());
+        await Task.WhenAll(admin.GetServers().Where(node => !node.IsReplica).Select(FlushAsync));
         return url;
     }
 

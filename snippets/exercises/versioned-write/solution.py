@@ -75,6 +75,8 @@ class Products:
         data = [] if product is None else [json.dumps(product)]
         try:
             return bool(self.cache.eval(OFFER, 1, key, version, TTL, *data))
+        except redis.AuthenticationError:
+            raise  # a ConnectionError by class, but waiting mends no password
         except (redis.ConnectionError, redis.TimeoutError):
             self.cache_errors += 1
             return False

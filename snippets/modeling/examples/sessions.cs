@@ -87,13 +87,22 @@ static class Sessions
         // --8<-- [end:use]
     }
 
-    /// <summary>As on the cache-aside page, less TLS and password.</summary>
-    public static Task<ConnectionMultiplexer> ConnectAsync(string url)
+    public static async Task<ConnectionMultiplexer> ConnectAsync(string url)
     {
-        var config = ConfigurationOptions.Parse(new Uri(url).Authority + ",abortConnect=false");
-        (config.ConnectTimeout, config.AsyncTimeout) = (500, 500);
-        (config.HeartbeatInterval, config.BacklogPolicy) = (TimeSpan.FromMilliseconds(50), BacklogPolicy.FailFast);
-        return ConnectionMultiplexer.ConnectAsync(config);
+        var uri = new Uri(url); // which StackExchange.Redis does not read by itself
+        var login = uri.UserInfo.Split(':', 2).Select(Uri.UnescapeDataString);
+        return await ConnectionMultiplexer.ConnectAsync(new ConfigurationOptions
+        {
+            EndPoints = { { uri.Host, uri.Port < 0 ? 6379 : uri.Port } },
+            Ssl = uri.Scheme == "rediss",
+            User = login.First(),
+            Password = login.ElementAtOrDefault(1),
+            AbortOnConnectFail = false,
+            ConnectTimeout = 500,
+            AsyncTimeout = 500,
+            HeartbeatInterval = TimeSpan.FromMilliseconds(50),
+            BacklogPolicy = BacklogPolicy.FailFast,
+        });
     }
 
     sealed class Later(TimeSpan by) : TimeProvider

@@ -5,6 +5,7 @@
 
 using Microsoft.Data.Sqlite;
 using StackExchange.Redis;
+using static StackExchange.Redis.ConnectionFailureType;
 
 static class Cluster
 {
@@ -20,7 +21,8 @@ static class Cluster
         BacklogPolicy = BacklogPolicy.FailFast,
     };
 
-    public static async Task<ConnectionMultiplexer> ConnectAsync(string url) =>
+    public static async Task<ConnectionMultiplexer> ConnectAsync(
+        string url) => // differs: its options serve twice
         await ConnectionMultiplexer.ConnectAsync(Options(url));
     // --8<-- [end:connect]
 
@@ -49,12 +51,19 @@ static class Cluster
         async Task<T?> TryCacheAsync<T>(Func<Task<T>> command)
         {
             try { return await command(); }
-            catch (Exception e) when (IsOutage(e)) { CacheErrors++; return default; }
+            catch (Exception e) when (IsOutage(e))
+            {
+                Interlocked.Increment(ref CacheErrors);
+                return default;
+            }
         }
 
         // a MOVED to a node that it does not know comes as a lost connection, and is none
-        static bool IsOutage(Exception e) => e.Message.StartsWith("CLUSTERDOWN")
-            || e is RedisTimeoutException || e is RedisConnectionException && !IsMoved(e);
+        static bool IsOutage(Exception e) => // differs: a cluster can be down as a whole
+            e.Message.StartsWith("CLUSTERDOWN") || e is RedisTimeoutException
+            or RedisConnectionException && !BadLogin(e) && !IsMoved(e);
+        static bool BadLogin(Exception? e) => e is not null && (BadLogin(e.InnerException)
+            || e is RedisConnectionException { FailureType: AuthenticationFailure });
 
         public static bool IsMoved(Exception e) => e.Message.Contains("serving hashslot");
         // --8<-- [end:fail-open]

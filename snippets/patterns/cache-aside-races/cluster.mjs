@@ -8,7 +8,7 @@ import { Cluster, Redis } from "ioredis";
 
 // --8<-- [start:connect]
 /** Make the one client of the process. Any node will do: it names the others. */
-export async function connect(url) {
+export async function connect(url) { // differs: a cluster's client
   const cluster = new Cluster([url], {
     clusterRetryStrategy: () => 200 + Math.random() * 100,
     enableOfflineQueue: false, // in that queue nothing would time out
@@ -46,7 +46,7 @@ export class Users {
   }
 
   // --8<-- [start:fail-open]
-  async tryCache(command) {
+  async tryCache(command) { // differs: a cluster can be down as a whole
     try {
       return await command();
     } catch (error) {

@@ -15,7 +15,7 @@ from redis.retry import Retry
 
 
 # --8<-- [start:connect]
-def connect(url: str) -> redis.RedisCluster:
+def connect(url: str) -> redis.RedisCluster:  # differs: a cluster's client
     """Make the one client of the process. Any node will do: it names the others."""
     return redis.RedisCluster.from_url(
         url,
@@ -58,7 +58,7 @@ class Users:
         except redis.AuthenticationError:
             raise
         except (redis.ConnectionError, redis.TimeoutError, ClusterDownError):
-            self.stats["cache errors"] += 1
+            self.stats["cache errors"] += 1  # differs: a cluster can be down as a whole
             return None
 
     # --8<-- [end:fail-open]

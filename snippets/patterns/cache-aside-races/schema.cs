@@ -7,6 +7,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.Data.Sqlite;
 using StackExchange.Redis;
+using static StackExchange.Redis.ConnectionFailureType;
 using User = System.Collections.Generic.Dictionary<string, string>;
 
 static class Schema
@@ -54,7 +55,7 @@ static class Schema
 
         // --8<-- [start:decode]
         /// <summary>The schema of a value, 0 if none; the user if we can read it.</summary>
-        (int Schema, User? User) Decode(string cached)
+        (int Schema, User? User) Decode(string cached) // differs: says the schema too
         {
             try
             {
@@ -107,11 +108,17 @@ static class Schema
         async Task<T?> TryCacheAsync<T>(Func<Task<T>> command)
         {
             try { return await command(); }
-            catch (Exception e) when (IsOutage(e)) { CacheErrors++; return default; }
+            catch (Exception e) when (IsOutage(e))
+            {
+                Interlocked.Increment(ref CacheErrors);
+                return default;
+            }
         }
 
-        static bool IsOutage(Exception e) => e is RedisTimeoutException // more of it in cache_aside.cs
-            or RedisConnectionException && !e.Message.Contains("hashslot");
+        static bool IsOutage(Exception e) => e is RedisTimeoutException
+            or RedisConnectionException && !BadLogin(e) && !e.Message.Contains("hashslot");
+        static bool BadLogin(Exception? e) => e is not null && (BadLogin(e.InnerException)
+            || e is RedisConnectionException { FailureType: AuthenticationFailure });
     }
 
     static async Task Main()

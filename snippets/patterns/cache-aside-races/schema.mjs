@@ -50,7 +50,7 @@ export class Users {
 
   // --8<-- [start:decode]
   /** The schema of a value, 0 if there is none, and the user if we can read it. */
-  decode(cached) {
+  decode(cached) { // differs: says the schema too
     try {
       const { schema = 1, ...user } = JSON.parse(cached);
       if (!Number.isInteger(schema)) return { schema: 0, user: null };
@@ -85,7 +85,8 @@ export class Users {
     try {
       return await command();
     } catch (error) {
-      if (!/^(Command timed out|Connection is closed|Reached the max retr)/.test(error.message)) throw error;
+      const outage = /^(Command timed out|Connection is closed|Reached the max retr)/;
+      if (!outage.test(error.message)) throw error;
       this.stats["cache errors"] += 1;
       return null;
     }
@@ -93,9 +94,14 @@ export class Users {
 }
 
 export function connect(url) {
-  const retryStrategy = () => 50 + Math.random() * 50;
-  const client = new Redis(url, { connectTimeout: 500, commandTimeout: 500, maxRetriesPerRequest: 1, retryStrategy });
-  return client.on("error", (error) => console.error(error.code ?? error.message));
+  const client = new Redis(url, {
+    connectTimeout: 500,
+    commandTimeout: 500,
+    maxRetriesPerRequest: 1,
+    retryStrategy: () => 50 + Math.random() * 50,
+  });
+  client.on("error", (error) => console.error(error.code ?? error.message));
+  return client;
 }
 
 async function main() {

@@ -66,7 +66,9 @@ class Users:
     # --8<-- [end:read]
 
     # --8<-- [start:decode]
-    def decode(self, cached: str | None) -> tuple[int, dict[str, str] | None]:
+    def decode(  # differs: says the schema too
+        self, cached: str | None
+    ) -> tuple[int, dict[str, str] | None]:
         """The schema of a value, 0 if there is none, and the user if we can read it."""
         with suppress(ValueError, TypeError, AttributeError, RecursionError):
             value = json.loads(cached or "")
@@ -108,8 +110,14 @@ def encode(value: dict[str, Any]) -> str:
 
 
 def connect(url: str) -> redis.Redis:
-    retry = Retry(NoBackoff(), retries=0)
-    return redis.Redis.from_url(url, decode_responses=True, socket_connect_timeout=0.5, socket_timeout=0.5, retry=retry)
+    return redis.Redis.from_url(
+        url,
+        decode_responses=True,
+        encoding_errors="replace",  # what is no text fails in decode, not in GET
+        socket_connect_timeout=0.5,
+        socket_timeout=0.5,
+        retry=Retry(NoBackoff(), retries=0),
+    )
 
 
 def main() -> None:

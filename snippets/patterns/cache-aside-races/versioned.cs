@@ -6,6 +6,7 @@
 using System.Text.Json;
 using Microsoft.Data.Sqlite;
 using StackExchange.Redis;
+using static StackExchange.Redis.ConnectionFailureType;
 
 static class Versioned
 {
@@ -31,7 +32,7 @@ static class Versioned
     static readonly JsonSerializerOptions Json = new(JsonSerializerOptions.Strict)
     { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
-    static Product? Decode(string data)
+    static Product? Decode(string data) // differs: a product
     {
         try { return JsonSerializer.Deserialize<Product>(data, Json); }
         catch (JsonException) { return null; } // a corrupt value is a miss
@@ -99,11 +100,17 @@ static class Versioned
         async Task<T?> TryCacheAsync<T>(Func<Task<T>> command)
         {
             try { return await command(); }
-            catch (Exception e) when (IsOutage(e)) { CacheErrors++; return default; }
+            catch (Exception e) when (IsOutage(e))
+            {
+                Interlocked.Increment(ref CacheErrors);
+                return default;
+            }
         }
 
-        static bool IsOutage(Exception e) => // more of it in cache_aside.cs
-            e is RedisTimeoutException or RedisConnectionException && !e.Message.Contains("hashslot");
+        static bool IsOutage(Exception e) => e is RedisTimeoutException
+            or RedisConnectionException && !BadLogin(e) && !e.Message.Contains("hashslot");
+        static bool BadLogin(Exception? e) => e is not null && (BadLogin(e.InnerException)
+            || e is RedisConnectionException { FailureType: AuthenticationFailure });
     }
 
     static async Task Main()

@@ -24,7 +24,7 @@ return redis.call('EXPIRE', KEYS[1], ARGV[2])
 export const productKey = (id) => `cache:product:${id}`;
 
 /** A corrupt value is a miss. */
-function decode(data) {
+function decode(data) { // differs: a product has a number
   try {
     const product = JSON.parse(data);
     const known = Object.keys(product).sort().join() === "id,name,price_cents";
@@ -87,7 +87,8 @@ export class Products {
     try {
       return await command();
     } catch (error) {
-      if (!/^(Command timed out|Connection is closed|Reached the max retr)/.test(error.message)) throw error;
+      const outage = /^(Command timed out|Connection is closed|Reached the max retr)/;
+      if (!outage.test(error.message)) throw error;
       this.stats["cache errors"] += 1;
       return null;
     }
@@ -95,9 +96,14 @@ export class Products {
 }
 
 export function connect(url) {
-  const retryStrategy = () => 50 + Math.random() * 50;
-  const client = new Redis(url, { connectTimeout: 500, commandTimeout: 500, maxRetriesPerRequest: 1, retryStrategy });
-  return client.on("error", (error) => console.error(error.code ?? error.message));
+  const client = new Redis(url, {
+    connectTimeout: 500,
+    commandTimeout: 500,
+    maxRetriesPerRequest: 1,
+    retryStrategy: () => 50 + Math.random() * 50,
+  });
+  client.on("error", (error) => console.error(error.code ?? error.message));
+  return client;
 }
 
 async function main() {

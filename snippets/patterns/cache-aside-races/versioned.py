@@ -46,7 +46,7 @@ def encode(product: Product) -> str:
     return json.dumps(asdict(product), separators=(",", ":"))
 
 
-def decode(data: str) -> Product | None:
+def decode(data: str) -> Product | None:  # differs: a product has a number
     with suppress(ValueError, TypeError, RecursionError):
         product = Product(**json.loads(data))
         return product if type(product.price_cents) is int else None
@@ -98,9 +98,9 @@ class Products:
 
     # --8<-- [end:write]
 
-    def try_cache(self, command: Any, *args: Any) -> Any:
+    def try_cache(self, command: Any, *args: Any, **options: Any) -> Any:
         try:
-            return command(*args)
+            return command(*args, **options)
         except redis.AuthenticationError:
             raise
         except (redis.ConnectionError, redis.TimeoutError):
@@ -109,8 +109,14 @@ class Products:
 
 
 def connect(url: str) -> redis.Redis:
-    retry = Retry(NoBackoff(), retries=0)
-    return redis.Redis.from_url(url, decode_responses=True, socket_connect_timeout=0.5, socket_timeout=0.5, retry=retry)
+    return redis.Redis.from_url(
+        url,
+        decode_responses=True,
+        encoding_errors="replace",  # what is no text fails in decode, not in GET
+        socket_connect_timeout=0.5,
+        socket_timeout=0.5,
+        retry=Retry(NoBackoff(), retries=0),
+    )
 
 
 def main() -> None:

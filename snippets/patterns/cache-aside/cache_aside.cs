@@ -109,7 +109,11 @@ static class CacheAside
         async Task<T?> TryCacheAsync<T>(Func<Task<T>> command)
         {
             try { return await command(); }
-            catch (Exception e) when (IsOutage(e)) { CacheErrors++; return default; }
+            catch (Exception e) when (IsOutage(e))
+            {
+                Interlocked.Increment(ref CacheErrors);
+                return default;
+            }
         }
 
         // no outage: a wrong password, and a MOVED to a node that the client does not know

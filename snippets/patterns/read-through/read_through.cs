@@ -6,6 +6,7 @@
 using System.Text.Json;
 using Microsoft.Data.Sqlite;
 using StackExchange.Redis;
+using static StackExchange.Redis.ConnectionFailureType;
 
 static class ReadThrough
 {
@@ -44,7 +45,7 @@ static class ReadThrough
         static readonly JsonSerializerOptions Json = new(JsonSerializerOptions.Strict)
         { PropertyNamingPolicy = JsonNamingPolicy.CamelCase };
 
-        Cart? Decode(string json)
+        Cart? Decode(string json) // differs: a cart
         {
             try { if (JsonSerializer.Deserialize<Cart>(json, Json) is { } cart) return cart; }
             catch (JsonException) { }
@@ -55,11 +56,17 @@ static class ReadThrough
         async Task<T?> TryCacheAsync<T>(Func<Task<T>> command)
         {
             try { return await command(); }
-            catch (Exception e) when (IsOutage(e)) { CacheErrors++; return default; }
+            catch (Exception e) when (IsOutage(e))
+            {
+                Interlocked.Increment(ref CacheErrors);
+                return default;
+            }
         }
 
-        static bool IsOutage(Exception e) => // more of it in cache_aside.cs
-            e is RedisTimeoutException or RedisConnectionException && !e.Message.Contains("hashslot");
+        static bool IsOutage(Exception e) => e is RedisTimeoutException
+            or RedisConnectionException && !BadLogin(e) && !e.Message.Contains("hashslot");
+        static bool BadLogin(Exception? e) => e is not null && (BadLogin(e.InnerException)
+            || e is RedisConnectionException { FailureType: AuthenticationFailure });
     }
 
     // --8<-- [start:wiring]

@@ -6,7 +6,7 @@ import { DatabaseSync } from "node:sqlite";
 import { Redis } from "ioredis";
 
 const [TTL, MISSING_TTL, MISSING] = [3600, 60, "missing"];
-const jitter = () => 0.9 + Math.random() * 0.2;
+const jitter = (ttl) => Math.round(ttl * (0.9 + Math.random() * 0.2));
 
 // --8<-- [start:cache]
 /** Carts, wherever they come from. All policy of caching them is in here. */
@@ -24,7 +24,7 @@ export class CartCache {
     this.stats.loads += 1;
     const cart = await this.load(id); // may throw: then nothing is stored
     const value = cart ? JSON.stringify(cart) : MISSING;
-    const ttl = Math.round(jitter() * (cart ? TTL : MISSING_TTL));
+    const ttl = jitter(cart ? TTL : MISSING_TTL);
     await this.tryCache(() => this.cache.set(this.key(id), value, "EX", ttl));
     return cart;
   }
@@ -39,7 +39,7 @@ export class CartCache {
     return `cache:cart:${id}`;
   }
 
-  decode(cached) {
+  decode(cached) { // differs: a cart's items are counts
     try {
       const { id, items, ...more } = JSON.parse(cached);
       const counts = Object.values(items).every(Number.isInteger) && !Array.isArray(items);
@@ -56,7 +56,8 @@ export class CartCache {
     try {
       return await command();
     } catch (error) {
-      if (!/^(Command timed out|Connection is closed|Reached the max retr)/.test(error.message)) throw error;
+      const outage = /^(Command timed out|Connection is closed|Reached the max retr)/;
+      if (!outage.test(error.message)) throw error;
       this.stats["cache errors"] += 1;
       return null;
     }
@@ -84,9 +85,14 @@ export async function describe(carts, id) {
 // --8<-- [end:wiring]
 
 export function connect(url) {
-  const retryStrategy = () => 50 + Math.random() * 50;
-  const client = new Redis(url, { connectTimeout: 500, commandTimeout: 500, maxRetriesPerRequest: 1, retryStrategy });
-  return client.on("error", (error) => console.error(error.code ?? error.message));
+  const client = new Redis(url, {
+    connectTimeout: 500,
+    commandTimeout: 500,
+    maxRetriesPerRequest: 1,
+    retryStrategy: () => 50 + Math.random() * 50,
+  });
+  client.on("error", (error) => console.error(error.code ?? error.message));
+  return client;
 }
 
 async function main() {

@@ -16,19 +16,27 @@ static class RefreshAhead
         if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
         return 0
         """;
+
     public static async Task<ConnectionMultiplexer> ConnectAsync(string url)
     {
-        var uri = new Uri(url);
-        var login = uri.UserInfo.Split(':', 2).Select(Uri.UnescapeDataString).ToArray();
-        var options = ConfigurationOptions.Parse($"{uri.Authority},ssl={uri.Scheme == "rediss"},abortConnect=false");
-        (options.User, options.Password) = (login[0], login.ElementAtOrDefault(1));
-        (options.ConnectTimeout, options.AsyncTimeout, options.BacklogPolicy) = (500, 500, BacklogPolicy.FailFast);
-        options.HeartbeatInterval = TimeSpan.FromMilliseconds(50);
-        return await ConnectionMultiplexer.ConnectAsync(options);
+        var uri = new Uri(url); // which StackExchange.Redis does not read by itself
+        var login = uri.UserInfo.Split(':', 2).Select(Uri.UnescapeDataString);
+        return await ConnectionMultiplexer.ConnectAsync(new ConfigurationOptions
+        {
+            EndPoints = { { uri.Host, uri.Port < 0 ? 6379 : uri.Port } },
+            Ssl = uri.Scheme == "rediss",
+            User = login.First(),
+            Password = login.ElementAtOrDefault(1),
+            AbortOnConnectFail = false,
+            ConnectTimeout = 500,
+            AsyncTimeout = 500,
+            HeartbeatInterval = TimeSpan.FromMilliseconds(50),
+            BacklogPolicy = BacklogPolicy.FailFast,
+        });
     }
 
-    public static string CacheKey(string id) => $"cache:report:{id}";
-    public static string LockKey(string id) => $"lock:report:{id}";
+    public static string CacheKey(string id) => $"cache:report:{id}"; // differs: reports
+    public static string LockKey(string id) => $"lock:report:{id}"; // differs: reports
     static readonly JsonSerializerOptions Json = JsonSerializerOptions.Web;
     public sealed record Report(string Month, long Cents);
 
@@ -100,13 +108,15 @@ static class RefreshAhead
         async Task<T?> TryCacheAsync<T>(Func<Task<T>> command)
         {
             try { return await command(); }
-            catch (Exception e) when (e is RedisTimeoutException or RedisConnectionException && !BadLogin(e))
+            catch (Exception e) when (IsOutage(e))
             {
                 Interlocked.Increment(ref CacheErrors);
                 return default;
             }
         }
 
+        static bool IsOutage(Exception e) => e is RedisTimeoutException
+            or RedisConnectionException && !BadLogin(e) && !e.Message.Contains("hashslot");
         static bool BadLogin(Exception? e) => e is not null && (BadLogin(e.InnerException)
             || e is RedisConnectionException { FailureType: AuthenticationFailure });
     }

@@ -25,8 +25,8 @@ export function connect(url) {
   return client;
 }
 
-export const cacheKey = (id) => `cache:report:${id}`;
-export const lockKey = (id) => `lock:report:${id}`;
+export const cacheKey = (id) => `cache:report:${id}`; // differs: reports
+export const lockKey = (id) => `lock:report:${id}`; // differs: reports
 
 const isDue = (left) => left >= 0 && left < REFRESH_BELOW * 1000;
 
@@ -40,10 +40,10 @@ export class Reports {
 
   // --8<-- [start:read]
   async get(id) {
-    const [cached, left] = await this.tryCache(() => this.look(id), [null, -2]);
+    const [cached, left] = (await this.tryCache(() => this.look(id))) ?? [null, -2];
     if (cached === null) {
       const report = await this.load(id); // a cold key: this caller waits
-      await this.tryCache(() => this.store(id, report), null);
+      await this.tryCache(() => this.store(id, report));
       return report;
     }
     if (isDue(left)) await this.startRefresh(id); // not at -1: that never expires
@@ -70,7 +70,7 @@ export class Reports {
   async startRefresh(id) {
     const [lock, token] = [lockKey(id), randomUUID()];
     const take = () => this.cache.set(lock, token, "PX", LOCK_TTL * 1000, "NX");
-    if (await this.tryCache(take, null)) // NX: one reader of all gets it
+    if (await this.tryCache(take)) // NX: one reader of all gets it
       this.refreshing = this.refresh(id, token); // not awaited
   }
   // --8<-- [end:take]
@@ -91,14 +91,14 @@ export class Reports {
   }
   // --8<-- [end:refresh]
 
-  async tryCache(command, otherwise) {
+  async tryCache(command) {
     try {
       return await command();
     } catch (error) {
       const outage = /^(Command timed out|Connection is closed|Reached the max retr)/;
       if (!outage.test(error.message)) throw error;
       this.stats["cache errors"] += 1;
-      return otherwise;
+      return null;
     }
   }
 }

@@ -30,15 +30,20 @@ return 0"""
 
 def connect(url: str) -> redis.Redis:
     return redis.Redis.from_url(
-        url, decode_responses=True, socket_connect_timeout=0.5, socket_timeout=0.5, retry=Retry(NoBackoff(), retries=0)
+        url,
+        decode_responses=True,
+        encoding_errors="replace",
+        socket_connect_timeout=0.5,
+        socket_timeout=0.5,
+        retry=Retry(NoBackoff(), retries=0),
     )
 
 
-def cache_key(report_id: str) -> str:
+def cache_key(report_id: str) -> str:  # differs: reports
     return f"cache:report:{report_id}"
 
 
-def lock_key(report_id: str) -> str:
+def lock_key(report_id: str) -> str:  # differs: reports
     return f"lock:report:{report_id}"
 
 
@@ -51,10 +56,10 @@ class Reports:
 
     # --8<-- [start:read]
     def get(self, report_id: str) -> Any:
-        cached, left = self.try_cache(lambda: self.look(report_id), (None, -2))
+        cached, left = self.try_cache(self.look, report_id) or (None, -2)
         if cached is None:  # a cold key: this caller waits
             report = self.load(report_id)
-            self.try_cache(lambda: self.store(report_id, report), None)
+            self.try_cache(self.store, report_id, report)
             return report
         if 0 <= left < REFRESH_BELOW * 1000:  # -1 never expires: leave it alone
             self.start_refresh(report_id)
@@ -79,7 +84,7 @@ class Reports:
     def start_refresh(self, report_id: str) -> None:
         lock, token = lock_key(report_id), uuid.uuid4().hex
         take = partial(self.cache.set, lock, token, nx=True, px=LOCK_TTL * 1000)
-        if self.try_cache(take, None):  # NX: one reader of all gets it
+        if self.try_cache(take):  # NX: one reader of all gets it
             self.refreshing = self.pool.submit(self.refresh, report_id, token)
 
     # --8<-- [end:take]
@@ -102,14 +107,15 @@ class Reports:
         with self.counting:
             self.stats[what] += 1
 
-    def try_cache(self, command: Callable[[], Any], otherwise: Any) -> Any:
+    def try_cache(self, command: Any, *args: Any, **options: Any) -> Any:  # differs: threads count, so under a lock
         try:
-            return command()
+            return command(*args, **options)
         except redis.AuthenticationError:
             raise
         except (redis.ConnectionError, redis.TimeoutError):
-            self.count("cache errors")
-            return otherwise
+            with self.counting:
+                self.stats["cache errors"] += 1
+            return None
 
 
 def main() -> None:

@@ -22,18 +22,25 @@ static class StampedeLock
 
     public static async Task<ConnectionMultiplexer> ConnectAsync(string url)
     {
-        var uri = new Uri(url);
-        var login = uri.UserInfo.Split(':', 2).Select(Uri.UnescapeDataString).ToArray();
-        var options = ConfigurationOptions.Parse($"{uri.Authority},ssl={uri.Scheme == "rediss"},abortConnect=false");
-        (options.User, options.Password) = (login[0], login.ElementAtOrDefault(1));
-        (options.ConnectTimeout, options.AsyncTimeout, options.BacklogPolicy) = (500, 500, BacklogPolicy.FailFast);
-        options.HeartbeatInterval = TimeSpan.FromMilliseconds(50);
-        return await ConnectionMultiplexer.ConnectAsync(options);
+        var uri = new Uri(url); // which StackExchange.Redis does not read by itself
+        var login = uri.UserInfo.Split(':', 2).Select(Uri.UnescapeDataString);
+        return await ConnectionMultiplexer.ConnectAsync(new ConfigurationOptions
+        {
+            EndPoints = { { uri.Host, uri.Port < 0 ? 6379 : uri.Port } },
+            Ssl = uri.Scheme == "rediss",
+            User = login.First(),
+            Password = login.ElementAtOrDefault(1),
+            AbortOnConnectFail = false,
+            ConnectTimeout = 500,
+            AsyncTimeout = 500,
+            HeartbeatInterval = TimeSpan.FromMilliseconds(50),
+            BacklogPolicy = BacklogPolicy.FailFast,
+        });
     }
 
     public static string CacheKey(string category) => $"cache:bestsellers:{category}";
     public static string LockKey(string category) => $"lock:bestsellers:{category}";
-    static string[] Decode(RedisValue json) => JsonSerializer.Deserialize<string[]>(json.ToString())!;
+    static string[] Decode(RedisValue json) => JsonSerializer.Deserialize<string[]>(json.ToString())!; // differs: titles
     static TimeSpan Jitter(TimeSpan t) => t * (0.9 + Random.Shared.NextDouble() / 5);
 
     public sealed class Bestsellers(IDatabase cache, Func<string, Task<string[]>> load)
@@ -91,13 +98,15 @@ static class StampedeLock
         async Task<T?> TryCacheAsync<T>(Func<Task<T>> command)
         {
             try { return await command(); }
-            catch (Exception e) when (e is RedisTimeoutException or RedisConnectionException && !BadLogin(e))
+            catch (Exception e) when (IsOutage(e))
             {
                 Interlocked.Increment(ref CacheErrors);
                 return default;
             }
         }
 
+        static bool IsOutage(Exception e) => e is RedisTimeoutException
+            or RedisConnectionException && !BadLogin(e) && !e.Message.Contains("hashslot");
         static bool BadLogin(Exception? e) => e is not null && (BadLogin(e.InnerException)
             || e is RedisConnectionException { FailureType: AuthenticationFailure });
     }

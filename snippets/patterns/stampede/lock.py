@@ -31,7 +31,12 @@ return 0
 
 def connect(url: str) -> redis.Redis:
     return redis.Redis.from_url(
-        url, decode_responses=True, socket_connect_timeout=0.5, socket_timeout=0.5, retry=Retry(NoBackoff(), retries=0)
+        url,
+        decode_responses=True,
+        encoding_errors="replace",
+        socket_connect_timeout=0.5,
+        socket_timeout=0.5,
+        retry=Retry(NoBackoff(), retries=0),
     )
 
 
@@ -56,15 +61,15 @@ class Bestsellers:
     # --8<-- [start:read]
     def get(self, category: str) -> Any:
         token = uuid.uuid4().hex  # ours alone, so that we release no other's lock
-        cached = self.try_cache(lambda: self.value_or_lock(category, token))
+        cached = self.try_cache(self.value_or_lock, category, token)
         if cached is not None:
             return json.loads(cached)
         try:
             titles = self.load(category)
-            self.try_cache(lambda: self.store(category, titles))
+            self.try_cache(self.store, category, titles)
             return titles
         finally:
-            self.try_cache(lambda: self.release(category, token))
+            self.try_cache(self.release, category, token)
 
     # --8<-- [end:read]
 
@@ -96,9 +101,9 @@ class Bestsellers:
 
     # --8<-- [end:store]
 
-    def try_cache(self, command: Callable[[], Any]) -> Any:
+    def try_cache(self, command: Any, *args: Any, **options: Any) -> Any:  # differs: threads count, so under a lock
         try:
-            return command()
+            return command(*args, **options)
         except redis.AuthenticationError:
             raise
         except (redis.ConnectionError, redis.TimeoutError):

@@ -21,7 +21,12 @@ from redis.retry import Retry
 
 def connect(url: str) -> redis.Redis:
     return redis.Redis.from_url(
-        url, decode_responses=True, socket_connect_timeout=0.5, socket_timeout=0.5, retry=Retry(NoBackoff(), retries=0)
+        url,
+        decode_responses=True,
+        encoding_errors="replace",
+        socket_connect_timeout=0.5,
+        socket_timeout=0.5,
+        retry=Retry(NoBackoff(), retries=0),
     )
 
 
@@ -72,19 +77,19 @@ class Bestsellers:
     def read(self, category: str) -> Any:
         """Cache-aside, as ever: GET, load, SET. All three are inside the flight."""
         key = cache_key(category)
-        cached = self.try_cache(lambda: self.cache.get(key))
+        cached = self.try_cache(self.cache.get, key)
         if cached is not None:
             return json.loads(cached)
         titles = self.load(category)
         value, ttl = json.dumps(titles, separators=(",", ":")), jitter(3600)
-        self.try_cache(lambda: self.cache.set(key, value, ex=ttl))
+        self.try_cache(self.cache.set, key, value, ex=ttl)
         return titles
 
     # --8<-- [end:read]
 
-    def try_cache(self, command: Callable[[], Any]) -> Any:
+    def try_cache(self, command: Any, *args: Any, **options: Any) -> Any:  # differs: threads count, so under a lock
         try:
-            return command()
+            return command(*args, **options)
         except redis.AuthenticationError:
             raise
         except (redis.ConnectionError, redis.TimeoutError):

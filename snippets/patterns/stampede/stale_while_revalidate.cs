@@ -6,6 +6,7 @@
 using System.Text.Json;
 using Microsoft.Data.Sqlite;
 using StackExchange.Redis;
+using static StackExchange.Redis.ConnectionFailureType;
 
 static class StaleWhileRevalidate
 {
@@ -20,18 +21,25 @@ static class StaleWhileRevalidate
 
     public static async Task<ConnectionMultiplexer> ConnectAsync(string url)
     {
-        var uri = new Uri(url);
-        var login = uri.UserInfo.Split(':', 2).Select(Uri.UnescapeDataString).ToArray();
-        var options = ConfigurationOptions.Parse($"{uri.Authority},ssl={uri.Scheme == "rediss"},abortConnect=false");
-        (options.User, options.Password) = (login[0], login.ElementAtOrDefault(1));
-        (options.ConnectTimeout, options.AsyncTimeout, options.BacklogPolicy) = (500, 500, BacklogPolicy.FailFast);
-        options.HeartbeatInterval = TimeSpan.FromMilliseconds(50);
-        return await ConnectionMultiplexer.ConnectAsync(options);
+        var uri = new Uri(url); // which StackExchange.Redis does not read by itself
+        var login = uri.UserInfo.Split(':', 2).Select(Uri.UnescapeDataString);
+        return await ConnectionMultiplexer.ConnectAsync(new ConfigurationOptions
+        {
+            EndPoints = { { uri.Host, uri.Port < 0 ? 6379 : uri.Port } },
+            Ssl = uri.Scheme == "rediss",
+            User = login.First(),
+            Password = login.ElementAtOrDefault(1),
+            AbortOnConnectFail = false,
+            ConnectTimeout = 500,
+            AsyncTimeout = 500,
+            HeartbeatInterval = TimeSpan.FromMilliseconds(50),
+            BacklogPolicy = BacklogPolicy.FailFast,
+        });
     }
 
     public static string CacheKey(string category) => $"cache:bestsellers:{category}";
     public static string LockKey(string category) => $"lock:bestsellers:{category}";
-    static Entry Decode(RedisValue json) => JsonSerializer.Deserialize<Entry>(json.ToString(), Json)!;
+    static Entry Decode(RedisValue json) => JsonSerializer.Deserialize<Entry>(json.ToString(), Json)!; // differs: an entry
     public sealed record Entry(string[] Value, long FreshUntil);
 
     public sealed class Bestsellers(IDatabase cache, Func<string, Task<string[]>> load)
@@ -95,15 +103,17 @@ static class StaleWhileRevalidate
         async Task<T?> TryCacheAsync<T>(Func<Task<T>> command)
         {
             try { return await command(); }
-            catch (Exception e) when (e is RedisTimeoutException or RedisConnectionException && !BadLogin(e))
+            catch (Exception e) when (IsOutage(e))
             {
                 Interlocked.Increment(ref CacheErrors);
                 return default;
             }
         }
 
+        static bool IsOutage(Exception e) => e is RedisTimeoutException
+            or RedisConnectionException && !BadLogin(e) && !e.Message.Contains("hashslot");
         static bool BadLogin(Exception? e) => e is not null && (BadLogin(e.InnerException)
-            || e is RedisConnectionException { FailureType: ConnectionFailureType.AuthenticationFailure });
+            || e is RedisConnectionException { FailureType: AuthenticationFailure });
     }
 
     static async Task Main()

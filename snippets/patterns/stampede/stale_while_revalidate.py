@@ -30,7 +30,12 @@ return 0"""
 
 def connect(url: str) -> redis.Redis:
     return redis.Redis.from_url(
-        url, decode_responses=True, socket_connect_timeout=0.5, socket_timeout=0.5, retry=Retry(NoBackoff(), retries=0)
+        url,
+        decode_responses=True,
+        encoding_errors="replace",
+        socket_connect_timeout=0.5,
+        socket_timeout=0.5,
+        retry=Retry(NoBackoff(), retries=0),
     )
 
 
@@ -51,10 +56,10 @@ class Bestsellers:
 
     # --8<-- [start:read]
     def get(self, category: str) -> Any:
-        cached = self.try_cache(lambda: self.cache.get(cache_key(category)))
+        cached = self.try_cache(self.cache.get, cache_key(category))
         if cached is None:  # nothing to serve: this caller waits
             titles = self.load(category)
-            self.try_cache(lambda: self.store(category, titles))
+            self.try_cache(self.store, category, titles)
             return titles
         if self.is_stale(cached):
             self.start_refresh(category)
@@ -94,13 +99,14 @@ class Bestsellers:
         with self.counting:
             self.stats[what] += 1
 
-    def try_cache(self, command: Callable[[], Any]) -> Any:
+    def try_cache(self, command: Any, *args: Any, **options: Any) -> Any:  # differs: threads count, so under a lock
         try:
-            return command()
+            return command(*args, **options)
         except redis.AuthenticationError:
             raise
         except (redis.ConnectionError, redis.TimeoutError):
-            self.count("cache errors")
+            with self.counting:
+                self.stats["cache errors"] += 1
             return None
 
 

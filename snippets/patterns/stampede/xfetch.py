@@ -31,7 +31,12 @@ return 0"""
 
 def connect(url: str) -> redis.Redis:
     return redis.Redis.from_url(
-        url, decode_responses=True, socket_connect_timeout=0.5, socket_timeout=0.5, retry=Retry(NoBackoff(), retries=0)
+        url,
+        decode_responses=True,
+        encoding_errors="replace",
+        socket_connect_timeout=0.5,
+        socket_timeout=0.5,
+        retry=Retry(NoBackoff(), retries=0),
     )
 
 
@@ -63,18 +68,18 @@ class Trending:
 
     # --8<-- [start:read]
     def get(self, category: str) -> Any:
-        entry = self.try_cache(lambda: self.look(category))
+        entry = self.try_cache(self.look, category)
         if entry is None:  # a cold key: this caller waits, like everyone beside it
             return self.load_and_store(category)
         if is_due(entry, self.now(), self.rng) and (token := self.try_lock(category)):
             try:
-                newest = self.try_cache(lambda: self.look(category))
+                newest = self.try_cache(self.look, category)
                 if newest is None or newest.expiry <= entry.expiry:
                     return self.load_and_store(category)
             except Exception:  # the value at hand has not expired yet
                 logging.exception("early load of trending %s", category)
             finally:
-                self.try_cache(lambda: self.release(category, token))
+                self.try_cache(self.release, category, token)
         return entry.value
 
     # --8<-- [end:read]
@@ -89,7 +94,7 @@ class Trending:
         value = self.load(category)
         now, (key, _) = self.now(), keys(category)
         fields = [json.dumps(value), now - started, now + TTL]
-        self.try_cache(lambda: self.store(key, fields))
+        self.try_cache(self.store, key, fields)
         return value
 
     def store(self, key: str, fields: list[Any]) -> None:
@@ -108,9 +113,9 @@ class Trending:
     def release(self, category: str, token: str) -> None:
         self.cache.eval(RELEASE, 1, keys(category)[1], token)
 
-    def try_cache(self, command: Callable[[], Any]) -> Any:
+    def try_cache(self, command: Any, *args: Any, **options: Any) -> Any:  # differs: threads count, so under a lock
         try:
-            return command()
+            return command(*args, **options)
         except redis.AuthenticationError:
             raise
         except (redis.ConnectionError, redis.TimeoutError):

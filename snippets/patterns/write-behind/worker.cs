@@ -60,8 +60,7 @@ static class Worker
                     }
                     if (untilEmpty && entries.Length == 0) return;
                 }
-                catch (Exception e) when (e is RedisTimeoutException
-                    or RedisConnectionException or SqliteException)
+                catch (Exception e) when (IsOutage(e))
                 {
                     Stats.Outages++; // nothing is lost: what is not acknowledged stays
                     await Task.Delay(200);
@@ -69,6 +68,9 @@ static class Worker
             }
         }
         // --8<-- [end:run]
+
+        static bool IsOutage(Exception e) => // differs: the database may be away, too
+            e is RedisTimeoutException or RedisConnectionException or SqliteException;
 
         // --8<-- [start:handle]
         public async Task HandleAsync(StreamEntry entry)
@@ -106,9 +108,23 @@ static class Worker
         // --8<-- [end:take]
     }
 
-    /// <summary>As on the cache-aside page, less TLS and password.</summary>
-    public static Task<ConnectionMultiplexer> ConnectAsync(string url) =>
-        ConnectionMultiplexer.ConnectAsync(new Uri(url).Authority + ",abortConnect=false,connectTimeout=500");
+    public static async Task<ConnectionMultiplexer> ConnectAsync(string url)
+    {
+        var uri = new Uri(url); // which StackExchange.Redis does not read by itself
+        var login = uri.UserInfo.Split(':', 2).Select(Uri.UnescapeDataString);
+        return await ConnectionMultiplexer.ConnectAsync(new ConfigurationOptions
+        {
+            EndPoints = { { uri.Host, uri.Port < 0 ? 6379 : uri.Port } },
+            Ssl = uri.Scheme == "rediss",
+            User = login.First(),
+            Password = login.ElementAtOrDefault(1),
+            AbortOnConnectFail = false,
+            ConnectTimeout = 500,
+            AsyncTimeout = 500,
+            HeartbeatInterval = TimeSpan.FromMilliseconds(50),
+            BacklogPolicy = BacklogPolicy.FailFast,
+        });
+    }
 
     static async Task Main()
     {

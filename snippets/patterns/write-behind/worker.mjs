@@ -92,12 +92,19 @@ export class Writer {
 }
 
 const toObject = (list) => Object.fromEntries(list.flatMap((value, i) => (i % 2 ? [[list[i - 1], value]] : [])));
-const isOutage = ({ message, errcode }) => // SQLite: busy, locked, full and the like, not a constraint
+// SQLite: busy, locked, full and the like, not a constraint
+const isOutage = ({ message, errcode }) =>
   errcode !== undefined || /^(Command timed out|Connection is closed|Reached the max retr)/.test(message);
 
-export function connect(url) {
-  const options = { connectTimeout: 500, commandTimeout: 5000, maxRetriesPerRequest: 1, retryStrategy: () => 100 };
-  return new Redis(url, options).on("error", (error) => console.error(error.code ?? error.message));
+export function connect(url) { // differs: its timeout is longer than read() waits
+  const client = new Redis(url, {
+    connectTimeout: 500,
+    commandTimeout: 5000,
+    maxRetriesPerRequest: 1,
+    retryStrategy: () => 50 + Math.random() * 50,
+  });
+  client.on("error", (error) => console.error(error.code ?? error.message));
+  return client;
 }
 
 async function main() {

@@ -99,9 +99,15 @@ class Writer:
     # --8<-- [end:take]
 
 
-def connect(url: str) -> redis.Redis:
-    times: Any = {"socket_connect_timeout": 0.5, "socket_timeout": 5}  # longer than read() waits
-    return redis.Redis.from_url(url, decode_responses=True, retry=Retry(NoBackoff(), 0), **times)
+def connect(url: str) -> redis.Redis:  # differs: its timeout is longer than read() waits
+    return redis.Redis.from_url(
+        url,
+        decode_responses=True,
+        encoding_errors="replace",
+        socket_connect_timeout=0.5,
+        socket_timeout=5,
+        retry=Retry(NoBackoff(), retries=0),
+    )
 
 
 def main() -> None:

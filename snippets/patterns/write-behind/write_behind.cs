@@ -5,6 +5,7 @@
 
 using Microsoft.Data.Sqlite;
 using StackExchange.Redis;
+using static StackExchange.Redis.ConnectionFailureType;
 
 static class WriteBehind
 {
@@ -44,8 +45,7 @@ static class WriteBehind
         {
             RedisValue data = default;
             try { data = await cache.HashGetAsync($"cart:{id}", "data"); }
-            catch (RedisTimeoutException) { CacheErrors++; }
-            catch (RedisConnectionException) { CacheErrors++; } // the row may be older
+            catch (Exception e) when (IsOutage(e)) { CacheErrors++; } // the row may be old
             return data.IsNull ? await LoadAsync(id) : (string?)data;
         }
 
@@ -58,6 +58,11 @@ static class WriteBehind
         }
         // --8<-- [end:read]
 
+        static bool IsOutage(Exception e) => e is RedisTimeoutException
+            or RedisConnectionException && !BadLogin(e) && !e.Message.Contains("hashslot");
+        static bool BadLogin(Exception? e) => e is not null && (BadLogin(e.InnerException)
+            || e is RedisConnectionException { FailureType: AuthenticationFailure });
+
         // --8<-- [start:depth]
         /// <summary>How much waits: alert on it. No lag: Redis cannot tell.</summary>
         public async Task<(long Entries, long? Lag, int Pending)> DepthAsync()
@@ -69,13 +74,22 @@ static class WriteBehind
         // --8<-- [end:depth]
     }
 
-    /// <summary>As on the cache-aside page, less TLS and password.</summary>
-    public static Task<ConnectionMultiplexer> ConnectAsync(string url)
+    public static async Task<ConnectionMultiplexer> ConnectAsync(string url)
     {
-        var config = ConfigurationOptions.Parse(new Uri(url).Authority + ",abortConnect=false");
-        (config.ConnectTimeout, config.AsyncTimeout) = (500, 500);
-        (config.HeartbeatInterval, config.BacklogPolicy) = (TimeSpan.FromMilliseconds(50), BacklogPolicy.FailFast);
-        return ConnectionMultiplexer.ConnectAsync(config);
+        var uri = new Uri(url); // which StackExchange.Redis does not read by itself
+        var login = uri.UserInfo.Split(':', 2).Select(Uri.UnescapeDataString);
+        return await ConnectionMultiplexer.ConnectAsync(new ConfigurationOptions
+        {
+            EndPoints = { { uri.Host, uri.Port < 0 ? 6379 : uri.Port } },
+            Ssl = uri.Scheme == "rediss",
+            User = login.First(),
+            Password = login.ElementAtOrDefault(1),
+            AbortOnConnectFail = false,
+            ConnectTimeout = 500,
+            AsyncTimeout = 500,
+            HeartbeatInterval = TimeSpan.FromMilliseconds(50),
+            BacklogPolicy = BacklogPolicy.FailFast,
+        });
     }
 
     static async Task Main()

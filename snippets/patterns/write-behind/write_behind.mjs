@@ -23,8 +23,14 @@ return version
 export class QueueFullError extends Error {}
 
 export function connect(url) {
-  const options = { connectTimeout: 500, commandTimeout: 500, maxRetriesPerRequest: 1, retryStrategy: () => 100 };
-  return new Redis(url, options).on("error", (error) => console.error(error.code ?? error.message));
+  const client = new Redis(url, {
+    connectTimeout: 500,
+    commandTimeout: 500,
+    maxRetriesPerRequest: 1,
+    retryStrategy: () => 50 + Math.random() * 50,
+  });
+  client.on("error", (error) => console.error(error.code ?? error.message));
+  return client;
 }
 
 export class Carts {

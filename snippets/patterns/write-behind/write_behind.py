@@ -6,7 +6,6 @@
 import json
 import os
 import sqlite3
-from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
@@ -32,8 +31,14 @@ class QueueFullError(Exception):
 
 
 def connect(url: str) -> redis.Redis:
-    quick: Any = {"socket_connect_timeout": 0.5, "socket_timeout": 0.5, "retry": Retry(NoBackoff(), 0)}
-    return redis.Redis.from_url(url, decode_responses=True, **quick)
+    return redis.Redis.from_url(
+        url,
+        decode_responses=True,
+        encoding_errors="replace",
+        socket_connect_timeout=0.5,
+        socket_timeout=0.5,
+        retry=Retry(NoBackoff(), retries=0),
+    )
 
 
 class Carts:

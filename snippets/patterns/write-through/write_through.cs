@@ -5,6 +5,7 @@
 
 using Microsoft.Data.Sqlite;
 using StackExchange.Redis;
+using static StackExchange.Redis.ConnectionFailureType;
 
 static class WriteThrough
 {
@@ -45,7 +46,7 @@ static class WriteThrough
 
     public sealed class Products(IDatabase cache, SqliteConnection db)
     {
-        public int CacheErrors { get; private set; }
+        public int CacheErrors;
 
         // --8<-- [start:write]
         /// <summary>Save, Change or Delete a product. Null: there is none.</summary>
@@ -95,18 +96,35 @@ static class WriteThrough
         async Task<T?> TryCacheAsync<T>(Func<Task<T>> command)
         {
             try { return await command(); }
-            catch (Exception e) when (e is RedisTimeoutException or RedisConnectionException)
-            { CacheErrors++; return default; }
+            catch (Exception e) when (IsOutage(e))
+            {
+                Interlocked.Increment(ref CacheErrors);
+                return default;
+            }
         }
+
+        static bool IsOutage(Exception e) => e is RedisTimeoutException
+            or RedisConnectionException && !BadLogin(e) && !e.Message.Contains("hashslot");
+        static bool BadLogin(Exception? e) => e is not null && (BadLogin(e.InnerException)
+            || e is RedisConnectionException { FailureType: AuthenticationFailure });
     }
 
-    /// <summary>As on the cache-aside page, less TLS and password.</summary>
-    public static Task<ConnectionMultiplexer> ConnectAsync(string url)
+    public static async Task<ConnectionMultiplexer> ConnectAsync(string url)
     {
-        var config = ConfigurationOptions.Parse(new Uri(url).Authority + ",abortConnect=false");
-        (config.ConnectTimeout, config.AsyncTimeout) = (500, 500);
-        (config.HeartbeatInterval, config.BacklogPolicy) = (TimeSpan.FromMilliseconds(50), BacklogPolicy.FailFast);
-        return ConnectionMultiplexer.ConnectAsync(config);
+        var uri = new Uri(url); // which StackExchange.Redis does not read by itself
+        var login = uri.UserInfo.Split(':', 2).Select(Uri.UnescapeDataString);
+        return await ConnectionMultiplexer.ConnectAsync(new ConfigurationOptions
+        {
+            EndPoints = { { uri.Host, uri.Port < 0 ? 6379 : uri.Port } },
+            Ssl = uri.Scheme == "rediss",
+            User = login.First(),
+            Password = login.ElementAtOrDefault(1),
+            AbortOnConnectFail = false,
+            ConnectTimeout = 500,
+            AsyncTimeout = 500,
+            HeartbeatInterval = TimeSpan.FromMilliseconds(50),
+            BacklogPolicy = BacklogPolicy.FailFast,
+        });
     }
 
     static async Task Main()

@@ -53,7 +53,7 @@ export class Products {
   constructor(cache, db) {
     this.cache = cache;
     this.db = db;
-    this.cacheErrors = 0;
+    this.stats = { "cache errors": 0 };
   }
 
   // --8<-- [start:write]
@@ -97,7 +97,7 @@ export class Products {
     } catch (error) {
       const outage = /^(Command timed out|Connection is closed|Reached the max retr)/;
       if (!outage.test(error.message)) throw error;
-      this.cacheErrors += 1;
+      this.stats["cache errors"] += 1;
       return null;
     }
   }

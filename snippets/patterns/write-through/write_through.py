@@ -6,6 +6,7 @@
 import json
 import os
 import sqlite3
+from collections import Counter
 from typing import Any, NamedTuple
 
 import redis
@@ -46,8 +47,14 @@ return 1
 
 
 def connect(url: str) -> redis.Redis:
-    quick: Any = {"socket_connect_timeout": 0.5, "socket_timeout": 0.5, "retry": Retry(NoBackoff(), 0)}
-    return redis.Redis.from_url(url, decode_responses=True, **quick)
+    return redis.Redis.from_url(
+        url,
+        decode_responses=True,
+        encoding_errors="replace",
+        socket_connect_timeout=0.5,
+        socket_timeout=0.5,
+        retry=Retry(NoBackoff(), retries=0),
+    )
 
 
 class Row(NamedTuple):
@@ -59,7 +66,7 @@ class Row(NamedTuple):
 class Products:
     def __init__(self, cache: redis.Redis, db: sqlite3.Connection) -> None:
         self.cache, self.db = cache, db
-        self.cache_errors = 0
+        self.stats: Counter[str] = Counter()
 
     # --8<-- [start:write]
     def write(self, sql: str, **product: Any) -> Row | None:
@@ -98,13 +105,13 @@ class Products:
 
     # --8<-- [end:read]
 
-    def try_cache(self, command: Any, *args: Any) -> Any:
+    def try_cache(self, command: Any, *args: Any, **options: Any) -> Any:
         try:
-            return command(*args)
+            return command(*args, **options)
         except redis.AuthenticationError:
             raise  # a ConnectionError by class, but waiting mends no password
         except (redis.ConnectionError, redis.TimeoutError):
-            self.cache_errors += 1
+            self.stats["cache errors"] += 1
             return None
 
 

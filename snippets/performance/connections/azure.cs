@@ -10,7 +10,7 @@ static class AzureConnection // a class `Azure` would hide the namespace Azure.I
     /// <summary>Make the one multiplexer of the process. It finds out by itself
     /// that it talks to a cluster. `ca`: for a certificate of your own.</summary>
     public static async Task<ConnectionMultiplexer> ConnectAsync(
-        string url, string? key = null, string? ca = null)
+        string url, string? key = null, string? ca = null) // differs: TLS, a key
     {
         var uri = new Uri(url); // which StackExchange.Redis does not read by itself
         var login = uri.UserInfo.Split(':', 2).Select(Uri.UnescapeDataString);

@@ -7,7 +7,9 @@ import { Cluster, Redis } from "ioredis";
 
 // --8<-- [start:connect]
 /** Make the one client of the process. `ca`: for a certificate of your own. */
-export async function connect(url, { key, cluster = true, ca } = {}) {
+export async function connect( // differs: TLS, a key, perhaps a cluster
+  url, { key, cluster = true, ca } = {},
+) {
   const { protocol, username, password, hostname, port } = new URL(url);
   const host = hostname.replace(/^\[|\]$/g, ""); // of an IPv6 address
   const options = {
@@ -30,7 +32,7 @@ export async function connect(url, { key, cluster = true, ca } = {}) {
   return client;
 }
 
-const jitter = () => 0.5 + Math.random() / 2;
+const jitter = () => 0.5 + Math.random() / 2; // differs: of a pause
 const retry = (times) => Math.min(2 ** times * 25, 1000) * jitter(); // ms
 // --8<-- [end:connect]
 

@@ -13,7 +13,7 @@ from redis.retry import Retry
 
 
 # --8<-- [start:connect]
-def connect(
+def connect(  # differs: TLS, a key, perhaps a cluster
     url: str,
     key: str | None = None,
     cluster: bool = True,

@@ -6,7 +6,9 @@ import { Redis } from "ioredis";
 
 // --8<-- [start:connect]
 /** Make the one client of the process. Times in milliseconds. */
-export function connect(url, { enableAutoPipelining = false, resend = true } = {}) {
+export function connect( // differs: keeps alive, and pipelines if you ask
+  url, { enableAutoPipelining = false, resend = true } = {},
+) {
   const client = new Redis(url, {
     connectTimeout: 500,
     commandTimeout: 500,

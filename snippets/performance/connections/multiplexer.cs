@@ -10,7 +10,8 @@ static class Multiplexer
 {
     // --8<-- [start:connect]
     /// <summary>Connect once, when the process starts. Times are in ms.</summary>
-    public static async Task<ConnectionMultiplexer> ConnectAsync(string url)
+    public static async Task<ConnectionMultiplexer> ConnectAsync(
+        string url) // differs: keeps alive, and backs off
     {
         var uri = new Uri(url); // which StackExchange.Redis does not read by itself
         var login = uri.UserInfo.Split(':', 2).Select(Uri.UnescapeDataString);

@@ -11,7 +11,7 @@ from redis.connection import ConnectionPool
 
 
 # --8<-- [start:pool]
-def connect(host: str, port: int) -> redis.Redis:
+def connect(host: str, port: int) -> redis.Redis:  # differs: what not to do
     pool = ConnectionPool(
         host=host,
         port=port,

@@ -12,7 +12,7 @@ from redis.retry import Retry
 
 
 # --8<-- [start:pool]
-def connect(
+def connect(  # differs: a pool of a chosen size
     url: str,
     size: int = 50,
     wait: float = 2,

@@ -8,7 +8,7 @@ using static StackExchange.Redis.ConnectionFailureType;
 static class Breaker
 {
     /// <summary>Make a connection that fails fast: `wait` ms for an answer, at once where there is no connection.</summary>
-    public static async Task<ConnectionMultiplexer> ConnectAsync(string url, int wait = 200)
+    public static async Task<ConnectionMultiplexer> ConnectAsync(string url, int wait = 200) // differs: the caller's wait
     {
         var uri = new Uri(url); // which StackExchange.Redis does not read by itself
         var login = uri.UserInfo.Split(':', 2).Select(Uri.UnescapeDataString);
@@ -94,7 +94,8 @@ static class Breaker
         }
         // --8<-- [end:call]
 
-        static bool IsOutage(Exception e) => e is TimeoutException // that of Redis, or of WaitAsync
+        static bool IsOutage(Exception e) => // differs: a server that does not serve yet is away, too
+            e is TimeoutException // that of Redis, or of WaitAsync
             or RedisServerException { Kind: RedisErrorKind.ClusterDown or RedisErrorKind.Loading }
             or RedisConnectionException && !BadLogin(e) && !e.Message.Contains("hashslot"); // that is a MOVED
         static bool BadLogin(Exception? e) => e is not null && (BadLogin(e.InnerException)

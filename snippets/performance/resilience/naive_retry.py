@@ -22,7 +22,7 @@ def with_retry(operation: Callable[[], Any], max_retries: int = 3) -> Any:
     for attempt in range(max_retries):
         try:
             return operation()
-        except (ConnectionError, TimeoutError):
+        except (ConnectionError, TimeoutError):  # differs: what not to do
             if attempt == max_retries - 1:
                 raise
             wait_time = (2**attempt) + random.uniform(0, 1)

@@ -39,7 +39,8 @@ static class Retry
     // --8<-- [end:retry]
 
     // --8<-- [start:connect]
-    public static async Task<ConnectionMultiplexer> ConnectAsync(string url)
+    public static async Task<ConnectionMultiplexer> ConnectAsync(
+        string url) // differs: shorter waits
     {
         var uri = new Uri(url); // which StackExchange.Redis does not read by itself
         var login = uri.UserInfo.Split(':', 2).Select(Uri.UnescapeDataString);

@@ -59,10 +59,11 @@ class RetryingRedis(redis.Redis):
 
 
 # --8<-- [start:connect]
-def connect(url: str) -> RetryingRedis:
+def connect(url: str) -> RetryingRedis:  # differs: a client that repeats
     pool = redis.ConnectionPool.from_url(
         url,
         decode_responses=True,
+        encoding_errors="replace",
         socket_connect_timeout=WAIT,
         socket_timeout=WAIT,
         retry=Retry(NoBackoff(), retries=0),  # said, not assumed: one layer

@@ -20,7 +20,7 @@ def encode(data: bytes) -> bytes:
     return ZLIB + packed if len(packed) < len(data) else PLAIN + data
 
 
-def decode(stored: bytes | None) -> bytes | None:
+def decode(stored: bytes | None) -> bytes | None:  # differs: compressed bytes
     """Return the data, or None for a miss: also where we cannot read the value."""
     if stored is None or stored[:1] not in (PLAIN, ZLIB):
         return None  # nothing there, or written by another release

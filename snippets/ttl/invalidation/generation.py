@@ -20,15 +20,16 @@ def connect(url: str) -> redis.Redis:
     return redis.Redis.from_url(
         url,
         decode_responses=True,
+        encoding_errors="replace",
         socket_connect_timeout=0.5,
         socket_timeout=0.5,
         retry=Retry(NoBackoff(), retries=0),
     )
 
 
-def spread(seconds: int) -> int:
-    """±10 %: what is written together expires apart."""
-    return round(seconds * random.uniform(0.9, 1.1))
+def jitter(ttl: int) -> int:
+    """Spread expiries over ±10 %: keys written together expire apart."""
+    return round(ttl * random.uniform(0.9, 1.1))
 
 
 class Listings:
@@ -43,13 +44,13 @@ class Listings:
         """Return the one in force. If it is lost, a new one begins, no old one."""
         fresh = uuid.uuid4().hex
         key = f"cache:generation:{category}"
-        known = self.cache.set(key, fresh, nx=True, get=True, ex=spread(86_400))
+        known = self.cache.set(key, fresh, nx=True, get=True, ex=jitter(86_400))
         return str(known or fresh)
 
     def invalidate(self, category: str) -> bool:
         """Call it after the commit. False: Redis is down, and only the TTL is left."""
         key, fresh = f"cache:generation:{category}", uuid.uuid4().hex
-        return bool(self.try_cache(self.cache.set, key, fresh, ex=spread(86_400)))
+        return bool(self.try_cache(self.cache.set, key, fresh, ex=jitter(86_400)))
 
     # --8<-- [end:generation]
 
@@ -64,7 +65,7 @@ class Listings:
             return list(json.loads(cached))
 
         found = self.load(category, page)
-        self.try_cache(self.cache.set, key, json.dumps(found), ex=spread(600))
+        self.try_cache(self.cache.set, key, json.dumps(found), ex=jitter(600))
         return found
 
     # --8<-- [end:read]

@@ -62,9 +62,9 @@ ALSO = {"not released": {1}, "no lock": {0, 1}}  # where one mistake breaks more
 def program(tmp_path: Path, request: pytest.FixtureRequest) -> Program:
     """A variant of an example, compiled: its name, its extension, and what is replaced in it."""
     name, extension, *replaced = request.param
-    if extension == ".cs":
-        toolchain.need(".NET 10 SDK")
-    text = EXAMPLES[f"exercises/load-once/{name}"][extension].whole
+    example = EXAMPLES[f"exercises/load-once/{name}"][extension]
+    toolchain.need(example.language.tool)
+    text = example.whole
     for old, new in replaced:
         assert text.count(old) == 1
         text = text.replace(old, new)

@@ -54,8 +54,11 @@ def test_value_of_a_newer_schema_is_a_miss(releases: tuple[Any, Any]) -> None:
 
 def test_corrupt_value_of_no_schema_is_overwritten(releases: tuple[Any, Any]) -> None:
     _, new = releases
-    for corrupt in ("", "{", "null", "[]", '{"schema":"x"}', '{"schema":null}', '{"schema":2,"id":1}', '{"schema":2}'):
-        new.cache.set("cache:v2:user:1", corrupt)
+    corrupt = (
+        b"\xff\xfe", "", "{", "null", "[]", '{"schema":"x"}', '{"schema":null}', '{"schema":2,"id":1}', '{"schema":2}',
+    )  # fmt: skip
+    for value in corrupt:
+        new.cache.set("cache:v2:user:1", value)
         assert new.get("1") == NEW_USER
         assert new.cache.get("cache:v2:user:1").startswith('{"schema":2,"id":"1"')
     for hostile in ("2", "1 OR 1=1", "1' OR '1'='1", "*", "ключ\n", "x" * 10_000):

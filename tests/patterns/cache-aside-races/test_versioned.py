@@ -73,7 +73,7 @@ def test_missing_product_is_version_0_and_yields_to_an_insert(example: ModuleTyp
 
 
 def test_versioned_corrupt_data_is_a_miss(products: Any) -> None:
-    for corrupt in ("", "{", "null", "[1]", '{"id":"1"}', '{"id":"1","name":"Tea","price_cents":"x"}'):
+    for corrupt in (b"\xff\xfe", "", "{", "null", "[1]", '{"id":"1"}', '{"id":"1","name":"Tea","price_cents":"x"}'):
         products.cache.hset("cache:product:1", mapping={"version": "not a number", "data": corrupt})
         assert products.get("1").name == "Tea"
         assert products.cache.hget("cache:product:1", "version") == "1"

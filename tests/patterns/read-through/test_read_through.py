@@ -100,7 +100,7 @@ def test_redis_down_still_loads(example: ModuleType, own_server: Server, loader:
 def test_corrupt_cart_is_loaded_again(carts: Any, loader: Loader) -> None:
     corrupt = (
         "", "{", "null", "7", "[]", '{"id":"7"}', '{"id":"7","items":null}', '{"id":"7","items":{"tea":"2"}}',
-        '{"id":"7","items":{},"more":1}',
+        '{"id":"7","items":{},"more":1}', b"\xff\xfe",
     )  # fmt: skip
     for count, value in enumerate(corrupt, 1):
         carts.cache.set("cache:cart:7", value)

@@ -3,17 +3,19 @@
 import io
 import re
 import zipfile
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from publish.pages.expand import Press
-from publish.parts import library_page as library
-from publish.sources import ledger, snippets
+from publish.generator import in_order
+from publish.pages.protocol import Site
+from publish.parts import library_page
+from publish.sources import ledger
+from publish.sources.course import Course
 from publish.sources.languages import PROGRAMMING
-from tests.publish.conftest import Prove, Write
+from tests.publish.conftest import ROOT, Prove, Write
 
 FILES = {
     "docs/shop/carts.md": "# Carts & more\n",
@@ -33,8 +35,7 @@ def course(write: Write, prove: Prove) -> Path:
 
 def made(root: Path) -> dict[str, Any]:
     nav = ["index.md", {"Shop": ["a.md", {"Carts": "shop/carts.md"}]}, {"Rest": "other.md"}]
-    site: Any = SimpleNamespace(site_name="Carts", nav=nav)
-    return library.pages(Press(root), site)
+    return library_page.pages(Course(root), Site("Carts", "", in_order(nav), (), [], {}))
 
 
 def cards(page: str) -> dict[str, str]:
@@ -59,9 +60,8 @@ def test_each_program_has_a_card_with_what_a_reader_needs(course: Path) -> None:
 
 
 def test_a_failed_proof_is_counted_and_named(course: Path) -> None:
-    rows = ledger.load(course)
-    rows["snippets/shop/carts/get.py"]["outcomes"]["it_reads"] = "failed"
-    ledger.save(course, rows)
+    row = ledger.Ledger(course).rows["snippets/shop/carts/get.py"]
+    ledger.save(course, {row.path: replace(row, failures={"it_reads": "failed"})})
     card = cards(made(course)["snippets/index.md"])["get.py"]
     assert "1 proof, 0 passed" in card
     assert '<span class="badge stale">failed</span>' in card
@@ -86,7 +86,7 @@ def test_zip_holds_each_file_as_a_reader_keeps_it_and_is_the_same_each_time(cour
     data = made(course)["snippets/all.zip"]
     with zipfile.ZipFile(io.BytesIO(data)) as package:
         texts = {name: package.read(name).decode() for name in package.namelist()}
-    whole = {snippet.path.removeprefix("snippets/"): snippet.whole for snippet in Press(course).library.snippets}
+    whole = {snippet.path.removeprefix("snippets/"): snippet.whole for snippet in Course(course).snippets.files}
     readme = texts.pop("README.txt")
     assert texts == whole
     assert "--8<--" not in "".join(texts.values())
@@ -109,12 +109,14 @@ def test_zip_holds_each_file_as_a_reader_keeps_it_and_is_the_same_each_time(cour
     ],
 )
 def test_a_program_that_does_not_say_what_it_is_for_is_refused(course: Path, path: str, text: str) -> None:
-    assert list(library.faults(course)) == []
+    assert library_page.PART.check(Course(course)) == []
     (course / path).write_text(text, "utf-8")
-    assert [str(fault).split(";")[0] for fault in library.faults(course)] == [f"{path}:1: does not say what it is for"]
+    assert [str(fault).split(";")[0] for fault in library_page.PART.check(Course(course))] == [
+        f"{path}:1: does not say what it is for"
+    ]
 
 
 def test_every_program_of_the_course_says_what_it_is_for() -> None:
-    found = snippets.read(Path(__file__).resolve().parent.parent.parent).snippets
-    assert {snippet.language.extension for snippet in found} >= {language.extension for language in PROGRAMMING}
-    assert all(len(library.purpose(snippet)) > 20 for snippet in found)
+    found = Course(ROOT).snippets.files
+    assert {snippet.language.suffix for snippet in found} >= {language.suffix for language in PROGRAMMING}
+    assert all(len(library_page.purpose(snippet)) > 20 for snippet in found)

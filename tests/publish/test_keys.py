@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from publish.pages.check import check
-from publish.parts import keys as registry
-from tests.publish.conftest import Write
+from publish.parts import keys
+from publish.sources.course import Course
+from tests.publish.conftest import Write, check
 
 DATA = """\
 - { pattern: "user:{id}", type: hash, ttl: none, never: true, owner: keys.md, holds: a user }
 - { pattern: "cache:user:{id}", type: string, ttl: 1 h, seconds: [60, 3600], owner: "keys.md#why", holds: "JSON, or `missing`" }
 """
-SOUND = {registry.FILE: DATA, "docs/keys.md": "# Keys\n\n## Why\n\n::: keys table\n"}
+SOUND = {keys.FILE: DATA, "docs/keys.md": "# Keys\n\n## Why\n\n::: keys table\n"}
 
 # name: (what is replaced in the data, by what, the line and the words of the fault)
 BAD: dict[str, tuple[str, str, str]] = {
@@ -45,21 +45,21 @@ BAD: dict[str, tuple[str, str, str]] = {
 def test_bad_registry_is_refused_with_its_line(name: str, write: Write) -> None:
     old, new, said = BAD[name]
     assert old in DATA
-    root = write({**SOUND, registry.FILE: DATA.replace(old, new, 1)})
-    assert f"{registry.FILE}:{said}" in "\n".join(map(str, check(root)))
+    root = write({**SOUND, keys.FILE: DATA.replace(old, new, 1)})
+    assert f"{keys.FILE}:{said}" in "\n".join(check(root))
 
 
 def test_sound_registry_is_a_table(write: Write) -> None:
     root = write(SOUND)
-    assert [str(fault) for fault in check(root)] == []
-    assert registry.render(root, "table").splitlines()[4:-2] == [
+    assert check(root) == []
+    assert keys.render(Course(root), "table").splitlines()[4:-2] == [
         "| <code>user:<wbr>{id}</code> | hash | none | a user | [Keys](/keys.md) |",
         "| <code>cache:<wbr>user:<wbr>{id}</code> | string | 1 h | JSON, or `missing` | [Keys](/keys.md#why) |",
     ]
 
 
 def test_course_without_a_registry_is_sound(tmp_path: Path) -> None:
-    assert registry.read(tmp_path) == ([], [])
+    assert keys.read(Course(tmp_path)) == ([], [])
 
 
 @pytest.mark.parametrize(
@@ -67,12 +67,12 @@ def test_course_without_a_registry_is_sound(tmp_path: Path) -> None:
     [("user:1", 1), ("user:{1}", 1), ("cache:user:x-1", 1), ("user:", 0), ("user:1:activity", 0), ("my:user:1", 0), ("user:1}", 0)],
 )  # fmt: skip
 def test_place_in_a_pattern_is_anything_but_a_colon(key: str, fits: int, write: Write) -> None:
-    rows, _ = registry.read(write(SOUND))
+    rows, _ = keys.read(Course(write(SOUND)))
     assert sum(row.holds_key(key) for row in rows) == fits
 
 
 def test_ttl_lies_within_its_bounds_or_may_be_none(write: Write) -> None:
-    never, bounded = registry.read(write(SOUND))[0]
+    never, bounded = keys.read(Course(write(SOUND)))[0]
     assert never.allows(-1)
     assert not never.allows(60), "its row names no bounds"
     assert [ttl for ttl in (-1, 59, 60, 3600, 3601) if bounded.allows(ttl)] == [60, 3600]
@@ -80,5 +80,5 @@ def test_ttl_lies_within_its_bounds_or_may_be_none(write: Write) -> None:
 
 
 def test_ttl_may_have_several_ranges(write: Write) -> None:
-    _, row = registry.read(write({**SOUND, registry.FILE: DATA.replace("[60, 3600]", "[[54, 66], [3240, 3960]]")}))[0]
+    _, row = keys.read(Course(write({**SOUND, keys.FILE: DATA.replace("[60, 3600]", "[[54, 66], [3240, 3960]]")})))[0]
     assert [ttl for ttl in (53, 54, 66, 67, 3239, 3240, 3960, 3961) if row.allows(ttl)] == [54, 66, 3240, 3960]

@@ -1,0 +1,1 @@
+"""A browser on the built site: it is served, opened, used and looked at."""

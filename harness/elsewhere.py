@@ -1,0 +1,68 @@
+"""A session on another server than the wheel's: what it runs there, and what the outcomes mean."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.differences import FILE, Difference, declared
+from harness.record import INDEPENDENT, Recorder
+from harness.targets import CLUSTER, Target
+from publish.sources import ledger, snippets
+
+MEANS = pytest.StashKey[str]()  # on a test that is skipped: what that means for the ledger
+RUNS = [f"test_{name}" for name in ledger.RUNS]
+
+
+def unmarked(root: Path, target: Target) -> list[str]:
+    """Return the programs whose row has no mark of a target, or one that does not say what is declared today."""
+    now, differences, found = ledger.Ledger(root), declared(root), []
+    for snippet in snippets.read(root).files:
+        row, files = now.current(snippet), (snippet.path, snippet.language.test_path(snippet.example))
+        names = sorted(one.name for one in differences if one.target == target.name and one.file in files)
+        if row is None or target.name not in row.servers or row.differs.get(target.name, []) != names:
+            found.append(snippet.path)
+    return found
+
+
+def some(paths: list[str]) -> str:
+    """Name a few of these paths, and how many there are beside them."""
+    return ", ".join([*paths[:3], *([f"and {len(paths) - 3} more"] if len(paths) > 3 else [])])
+
+
+class Elsewhere:
+    """What is special about a session on a target: it runs what has no mark there yet, or `everything`."""
+
+    def __init__(self, root: Path, target: Target, everything: bool) -> None:
+        self.root, self.target = root, target
+        self.declared = {(one.file, one.name): one for one in declared(root) if one.target == target.name}
+        found = snippets.read(root).files
+        wanted = [one for one in found if everything or one.path in unmarked(root, target)]
+        self.programs = {one.path for one in wanted}
+        self.tests = {one.language.test_path(one.example) for one in wanted}
+
+    def select(self, items: list[pytest.Item], recorder: Recorder) -> Iterator[pytest.Item]:
+        """Yield the tests to run: those of the programs, and their runs. What does not ask the server is skipped."""
+        for item in items:
+            place = recorder.place(item)
+            if place == ledger.CONTRACT:
+                if getattr(item, "originalname", "") in RUNS and item.callspec.params["path"] in self.programs:  # type: ignore[attr-defined]
+                    yield item
+            elif place in self.tests:
+                if self.target is CLUSTER and "redis_url" not in getattr(item, "fixturenames", ["redis_url"]):
+                    item.stash[MEANS] = INDEPENDENT
+                    item.add_marker(pytest.mark.skip(reason="does not ask the server that the tests share"))
+                yield item
+
+    def judge(self, report: pytest.TestReport, subject: tuple[str, str], name: str) -> None:
+        """Make of what a declared test said what it means: it must fail, and say what is declared."""
+        difference: Difference | None = self.declared.get(subject)
+        if difference is None or report.skipped:
+            return
+        if report.failed and difference.says in report.longreprtext:
+            report.outcome, report.wasxfail = "skipped", difference.reason
+        elif report.failed:
+            report.sections.append((FILE, f"declares that it fails with {difference.says!r}, and not like this"))
+        elif report.when == "call" and name not in RUNS[1:]:  # of a run, the first test decides
+            report.outcome = "failed"
+            report.longrepr = f"holds on {self.target.name}, and {FILE} says it does not: take it out there"

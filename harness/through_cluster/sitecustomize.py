@@ -1,0 +1,31 @@
+"""Give Python programs the cluster's client in place of the plain one, where they connect to the cluster of the tests.
+
+It is the one change that a reader makes for a cluster. Python imports this file by itself at each start with its folder
+in PYTHONPATH; the tests import it too, for the programs that they call.
+"""
+
+import os
+from typing import Any
+
+import redis
+import redis.asyncio
+
+
+def connect_through_cluster(url: str) -> None:
+    """From now on let `Redis.from_url(url)` make a client of the cluster that `url` leads to."""
+    for plain, cluster in ((redis.Redis, redis.RedisCluster), (redis.asyncio.Redis, redis.asyncio.RedisCluster)):
+        replace(plain, cluster, url)
+
+
+def replace(plain: Any, cluster: Any, url: str) -> None:
+    """Let `plain.from_url(url)` return a client of the class `cluster`."""
+    before = plain.from_url.__func__
+
+    def from_url(kind: Any, address: str, **options: Any) -> Any:
+        return cluster.from_url(url, **options) if address == url else before(kind, address, **options)
+
+    plain.from_url = classmethod(from_url)  # type: ignore[arg-type]
+
+
+if given := os.environ.get("REDIS_CLUSTER_OF_TESTS"):
+    connect_through_cluster(given)

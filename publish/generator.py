@@ -1,0 +1,242 @@
+"""MkDocs, and all that is known of it: it builds the site, and serves it with live reload while it is edited.
+
+A plugin because only one can add pages without copying docs/ aside, and leave out the work on pages that were kept.
+"""
+
+import functools
+import html
+import logging
+import os
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+os.environ.setdefault("NO_MKDOCS_2_WARNING", "1")  # we stay below MkDocs 2 on purpose: see the README
+
+import jinja2
+import mkdocs.commands.build
+import mkdocs.config
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import MkDocsException
+from mkdocs.livereload import LiveReloadServer
+from mkdocs.plugins import BasePlugin
+from mkdocs.structure.files import File, Files, InclusionLevel
+from mkdocs.structure.nav import Navigation
+from mkdocs.structure.pages import Page
+from mkdocs.structure.toc import get_toc
+
+from publish.pages.expand import LINE_ANCHOR, Expander
+from publish.pages.kept import FOLDER, Kept, Record, digest, machine
+from publish.pages.origin import line_of
+from publish.pages.protocol import Part, Site
+from publish.sources import languages
+from publish.sources.course import Course
+from publish.sources.files import Fault
+
+CONFIG = "mkdocs.yml"
+LINK = re.compile(r"Doc file '(?P<page>.+?)' contains .*?'(?P<target>.+?)'")  # what MkDocs says of one
+
+
+def build(course: Course, parts: tuple[Part, ...], target: Path, url: str = "") -> list[Fault]:
+    """Build the site into `target`, to be served at `url` if that is given. Return what MkDocs has against it."""
+    config = mkdocs.config.load_config(str(course.root / CONFIG), strict=True, site_dir=str(target))
+    if url:
+        config.site_url = url
+    press = config.plugins["publish"] = Press(course, parts, Kept(course.root / FOLDER / ("serve" if url else "build")))
+    warnings = Warnings(course)
+    logging.getLogger("mkdocs").addHandler(warnings)
+    try:
+        config.plugins.on_startup(command="serve" if url else "build", dirty=False)
+        mkdocs.commands.build.build(config, serve_url=url or None)
+        config.plugins.on_shutdown()
+    except MkDocsException as error:
+        return warnings.faults or [Fault(CONFIG, 1, str(error))]
+    finally:
+        logging.getLogger("mkdocs").removeHandler(warnings)
+    press.keep()
+    return []
+
+
+class Warnings(logging.Handler):
+    """Takes down what MkDocs warns of, at its place in the sources where it names a page and a link."""
+
+    def __init__(self, course: Course) -> None:
+        super().__init__(logging.WARNING)
+        self.course = course
+        self.faults: list[Fault] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take down one."""
+        said = record.getMessage()
+        match = LINK.match(said)
+        path = f"docs/{match['page']}" if match else CONFIG
+        line = line_of(match["target"], self.course.pages.get(path, "")) if match else 0
+        self.faults.append(Fault(path, line or 1, said))
+
+
+class Press(BasePlugin):
+    """The plugin that makes of MkDocs' site ours: one for each build. MkDocs calls its methods by their names."""
+
+    def __init__(self, course: Course, parts: tuple[Part, ...], kept: Kept) -> None:
+        super().__init__()
+        self.course, self.parts, self.kept = course, parts, kept
+        self.expander = Expander(course, parts)
+        self.globals = {name: value for part in parts for name, value in part.globals(course).items()}
+        self.site = ""  # the digest of what all pages are made from
+        self.old: dict[str, Record] = {}  # records of pages that need not be rendered, by the page's path
+        self.new: dict[str, tuple[str, Record]] = {}  # keys and records of those that were, by the page's path
+
+    def on_files(self, files: Files, config: MkDocsConfig) -> None:
+        """Add what is generated: the listing and the download of each file with code, and what the parts make."""
+        for snippet in self.course.snippets.files:
+            files.append(File.generated(config, snippet.path, content=snippet.whole))
+            files.append(listing(config, snippet.path, snippet.text))
+        for path, text in self.course.tests.items():
+            files.append(listing(config, path, text))
+        for part in self.parts:
+            for path, content in part.pages(self.course, site_of(config, self.parts)).items():
+                files.append(File.generated(config, path, content=content))
+
+    def on_nav(self, nav: Navigation, config: MkDocsConfig, files: Files) -> None:
+        """Say what all pages are made from."""
+        theme = sorted((Path(__file__).parent / "theme").iterdir())
+        texts = (Path(config.config_file_path).read_text("utf-8"), *(file.read_text("utf-8") for file in theme))
+        self.site = digest(
+            machine(), str(config.site_url), *texts, repr(self.globals), *sorted(file.src_uri for file in files)
+        )
+
+    def on_pre_page(self, page: Page, config: MkDocsConfig, files: Files) -> None:
+        """Let a page be rendered only if what it is made from has changed."""
+        page.render = functools.partial(self.render, page, page.render)  # type: ignore[method-assign]
+
+    def render(self, page: Page, render: Callable[..., None], config: MkDocsConfig, files: Files) -> None:
+        """Render a page, or take what was kept of it."""
+        path, text = page.file.src_uri, self.expander.expand(page.markdown or "")
+        key = digest(self.site, path, repr(page.meta), text)
+        if kept := self.kept.get(key):
+            self.old[path], page.content, page.toc = kept, "", get_toc([])
+        else:
+            self.new[path], page.markdown = (key, Record("", [])), text
+            render(config, files)
+
+    def on_page_content(self, html: str, page: Page, **_: object) -> str:
+        """Keep the tabs' labels out of the search index, and an anchor for each line of code to the listings."""
+        if not page.file.src_uri.startswith("source/"):
+            html = LINE_ANCHOR.sub("", html)
+        return html.replace('<div class="tabbed-labels">', '<div class="tabbed-labels" data-search-exclude>')
+
+    def on_env(self, env: jinja2.Environment, config: MkDocsConfig, files: Files) -> None:
+        """Give the templates what the parts have for them, and leave out their work on pages that were kept."""
+        press = self
+
+        class Template(jinja2.Template):
+            def render(self, context: dict[str, Any]) -> str:  # type: ignore[override]
+                return press.whole(context, super().render)
+
+        env.globals.update(self.globals)
+        env.template_class = Template
+
+    def on_page_context(self, context: Any, page: Page, config: MkDocsConfig, nav: Navigation) -> None:
+        """Put into the search index what a page that was kept has there."""
+        index = config.plugins["material/search"].search_index  # which has just been given this page
+        path = page.file.src_uri
+        if path in self.old:
+            index.entries += self.old[path].entries
+        else:
+            own = [entry for entry in index.entries if entry["location"].partition("#")[0] == page.url]
+            self.new[path][1].entries = own
+
+    def whole(self, context: dict[str, Any], render: Callable[[dict[str, Any]], str]) -> str:
+        """Return the whole HTML of a page: what was kept, or what its template makes of it."""
+        page = context.get("page")
+        if page is None:
+            return render(context)
+        if page.file.src_uri in self.old:
+            return self.old[page.file.src_uri].html
+        record = self.new[page.file.src_uri][1]
+        record.html = render(context)
+        return record.html
+
+    def keep(self) -> None:
+        """Keep what this build has rendered, and nothing of earlier ones that it has not used."""
+        for key, record in self.new.values():
+            self.kept.put(key, record)
+        self.kept.forget_unused()
+
+
+def listing(config: MkDocsConfig, path: str, text: str) -> File:
+    """Return the page that shows a whole file with an anchor for each line."""
+    folder, _, name = path.rpartition("/")
+    fence = "`" * 10  # longer than any that a test file holds
+    lexer = languages.of(path).lexer
+    head = f"---\ntitle: {name}\nsearch:\n  exclude: true\nhide: [navigation, toc]\n---\n\n# {name}\n\n`{folder}/`\n\n"
+    page = f'{head}{fence}{lexer} linenums="1"\n{text.rstrip()}\n{fence}\n'
+    return File.generated(config, f"source/{path}.md", content=page, inclusion=InclusionLevel.NOT_IN_NAV)
+
+
+def home(root: Path) -> str:
+    """Return the path on its host that the site will lie at, "/" where nothing is said."""
+    return urlsplit(str(mkdocs.config.load_config(str(root / CONFIG)).site_url or "/")).path
+
+
+def site(root: Path, parts: tuple[Part, ...]) -> Site:
+    """Return what the parts may know of the site whose configuration lies in `root`."""
+    return site_of(mkdocs.config.load_config(str(root / CONFIG)), parts)
+
+
+def site_of(config: MkDocsConfig, parts: tuple[Part, ...]) -> Site:
+    """Return what the parts may know of the site."""
+    name, description = str(config.site_name), str(config.site_description)
+    return Site(name, description, in_order(config.nav), parts, config.markdown_extensions, config.mdx_configs)
+
+
+def in_order(nav: Any) -> dict[str, int]:
+    """Return the place of each page in the navigation, which comes as lists in mappings in lists."""
+    entries = [value for entry in nav or [] for value in (entry.values() if isinstance(entry, dict) else [entry])]
+    paths = [path for entry in entries for path in (in_order(entry) if isinstance(entry, list) else [entry])]
+    return {path: place for place, path in enumerate(paths)}
+
+
+class Server(LiveReloadServer):
+    """Serves the folder `root` on loopback; when a file changes, has it built anew, and the browser load it again.
+
+    While `faults`, which `rebuild` sets, keep it from being built, each page shows them.
+    """
+
+    def __init__(self, port: int, root: Path, rebuild: Callable[[], None], ready: Callable[[], None]) -> None:
+        super().__init__(rebuild, "127.0.0.1", port, str(root), polling_interval=0.2)
+        self.faults: list[Fault] = []
+        self.ready = ready
+
+    def run(self, watched: Iterable[Path]) -> None:
+        """Serve until interrupted."""
+        for path in watched:
+            self.watch(str(path))
+        try:
+            self.serve()
+        except KeyboardInterrupt:
+            pass
+        finally:
+            self.shutdown()
+
+    def server_activate(self) -> None:
+        """Answer from now on, and say so."""
+        super().server_activate()
+        self.ready()
+
+    def _inject_js_into_html(self, content: bytes, epoch: int) -> bytes:
+        page, end, rest = content.rpartition(b"</body>")
+        return bytes(super()._inject_js_into_html(page + notice(self.faults).encode() + end + rest, epoch))
+
+
+NOTICE = """<div role="alert" id="faults" style="position:fixed;inset:auto 0 0;z-index:99;max-height:60vh;overflow:auto;
+padding:1rem 1.5rem;background:#7f1d1d;color:#fff;font:16px/1.5 monospace;white-space:pre-wrap;overflow-wrap:anywhere">
+<b>The page is shown as it was before: mend this first.</b>
+{}</div>"""
+
+
+def notice(faults: list[Fault]) -> str:
+    """Return the HTML that tells a writer what is wrong; nothing where nothing is."""
+    return NOTICE.format(html.escape("\n".join(map(str, faults)))) if faults else ""
