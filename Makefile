@@ -5,7 +5,7 @@ PY = .venv/bin/python
 LOCK = $(PY) -m uv pip compile --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet
 export NO_MKDOCS_2_WARNING = 1
 
-.PHONY: help setup serve test test-quick test-full site output diagrams exercise demo-write-behind bench handout lock
+.PHONY: help setup serve test test-quick test-full site output diagrams exercise demo-write-behind bench times handout lock
 
 help: ## Print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 26
@@ -44,6 +44,9 @@ demo-write-behind: setup ## Watch workers die by kill -9 while no accepted write
 
 bench: setup ## Measure on this machine, and write benchmarks/results.json, from which the pages take every figure
 	@$(PY) -m benchmarks
+
+times: setup ## Measure how long a change takes to be seen and proved (ALL=1: and `make test`), beside the goals
+	@$(PY) -m harness.times
 
 handout: site ## Print the handout to build/handout.pdf, which the next build puts on the site
 	@$(PY) -m publish.parts.handout

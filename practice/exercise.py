@@ -55,7 +55,7 @@ def checks_of(folder: str) -> list[Check]:
 
 def table() -> dict[str, Exercise]:
     """Return the exercises by number. Leaves with what is wrong in their table, if anything is."""
-    found, faults = exercises.read(Course(ROOT))
+    found, faults, _ = exercises.read(Course(ROOT))
     if faults:
         sys.exit("\n".join(map(str, faults)))
     return {str(one.number): Exercise(**vars(one)) for one in found}

@@ -8,11 +8,11 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 from publish.pages.diagrams import FENCE, FLAGS, ROOT, STYLE, TIDY, chromium, problems, svg_path
-from publish.pages.protocol import Part, Text
+from publish.pages.protocol import Part
 from publish.parts.table import PARTS
 from publish.sources.blocks import split
 from publish.sources.course import Course
-from publish.sources.files import Fault
+from publish.sources.files import Fault, Text
 
 
 def draw(missing: dict[Path, tuple[str, int, str]]) -> Iterator[tuple[Path, str | Fault]]:

@@ -17,8 +17,6 @@ from publish.sources.course import Course
 
 ROOT = Path(__file__).resolve().parent.parent
 LIBRARY = snippets.read(ROOT)
-LENGTH = 160  # lines of a file: a licence, a whole URL and an outage test need room
-WIDTH = 84  # columns of a shown section
 JITTER = 1.25  # two TTLs drawn from ±10 % of one value differ by less than 1.1 / 0.9 = 1.23
 
 BY_PATH = {snippet.path: snippet for snippet in LIBRARY.files}
@@ -56,7 +54,7 @@ def test_languages_leave_the_same_keys(example: str) -> None:
             assert (low == high == -1) or (low > 0 and high / low < JITTER), f"{key}: TTL {low} s and {high} s"
 
 
-REGISTRY, _ = keys.read(Course(ROOT))
+REGISTRY = keys.read(Course(ROOT)).data
 EXEMPT = {  # each shows what goes wrong with keys of another type, and deletes them again
     "modeling/keys/wrong_type", "modeling/examples/sessions_naive",
 }  # fmt: skip
@@ -90,15 +88,6 @@ def test_every_pattern_has_one_type(path: str, request: pytest.FixtureRequest) -
 @pytest.mark.parametrize("example", sorted(EXEMPT))
 def test_exempt_program_needs_its_exemption(example: str) -> None:
     assert all(unregistered(ran(snippet)) for snippet in LIBRARY.examples[example].values()), "take it off EXEMPT"
-
-
-@pytest.mark.parametrize("path", BY_PATH)
-def test_file_is_short_enough_to_read(path: str) -> None:
-    assert len(BY_PATH[path].whole.splitlines()) <= LENGTH
-    for name, section in BY_PATH[path].sections.items():
-        lines = section.code.splitlines()
-        assert 5 <= len(lines) <= 30, f"section {name}"
-        assert max(map(len, lines)) <= WIDTH, f"section {name} has lines that a page and a slide cannot show"
 
 
 @pytest.mark.parametrize("path", PROGRAMS_BY_PATH)

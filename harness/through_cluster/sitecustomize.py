@@ -4,6 +4,7 @@ It is the one change that a reader makes for a cluster. Python imports this file
 in PYTHONPATH; the tests import it too, for the programs that they call.
 """
 
+import inspect
 import os
 from typing import Any
 
@@ -15,6 +16,7 @@ def connect_through_cluster(url: str) -> None:
     """From now on let `Redis.from_url(url)` make a client of the cluster that `url` leads to."""
     for plain, cluster in ((redis.Redis, redis.RedisCluster), (redis.asyncio.Redis, redis.asyncio.RedisCluster)):
         replace(plain, cluster, url)
+    replace_pool(redis.asyncio.Redis, redis.asyncio.RedisCluster, url)
 
 
 def replace(plain: Any, cluster: Any, url: str) -> None:
@@ -25,6 +27,20 @@ def replace(plain: Any, cluster: Any, url: str) -> None:
         return cluster.from_url(url, **options) if address == url else before(kind, address, **options)
 
     plain.from_url = classmethod(from_url)  # type: ignore[arg-type]
+
+
+def replace_pool(plain: Any, cluster: Any, url: str) -> None:
+    """Let `plain.from_pool` do the same with a pool for `url`. The client of a cluster makes pools of its own."""
+    before = plain.from_pool.__func__
+    known = inspect.signature(cluster.__init__).parameters.keys() - {"host", "port"}
+
+    def from_pool(kind: Any, pool: Any) -> Any:
+        options = pool.connection_kwargs
+        if f"//{options.get('host')}:{options.get('port')}" not in url:
+            return before(kind, pool)
+        return cluster.from_url(url, **{name: options[name] for name in options if name in known})
+
+    plain.from_pool = classmethod(from_pool)  # type: ignore[arg-type]
 
 
 if given := os.environ.get("REDIS_CLUSTER_OF_TESTS"):

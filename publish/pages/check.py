@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator
 
-from publish.pages import diagrams
+from publish.pages import diagrams, limits
 from publish.pages.check_page import Checker
 from publish.pages.protocol import Part
 from publish.sources import languages
@@ -20,13 +20,14 @@ def check(course: Course, parts: tuple[Part, ...], strict: bool = False) -> list
     checker = Checker(course, parts)
     for path, text in course.pages.items():
         faults += checker.page(path, text)
-    for written in [text for part in parts for text in part.texts(course)]:
+    for written in [text for part in parts for text in part.read(course).texts]:
         faults += [fault._replace(line=written.line) for fault in checker.page(written.path, written.text)]
     for snippet in course.snippets.files:
         for name, section in snippet.sections.items():
             if (snippet.example, name) not in checker.shown:
                 where = f"add `::: {snippet.example} {name}` to one or remove its markers"
                 faults.append(Fault(snippet.path, section.first - 1, f"no page shows section {name}; {where}"))
+        faults += limits.faults(snippet)
     return [*faults, *behind(course, parts)] if strict else faults
 
 

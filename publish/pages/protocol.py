@@ -4,22 +4,15 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from markdown import Markdown
 
 from publish.sources.course import Course
-from publish.sources.files import Fault
+from publish.sources.files import Fault, Text
+from publish.sources.nodes import Read
 
 LINK = re.compile(r'(href|src)="/([^":#]*)')
-
-
-class Text(NamedTuple):
-    """Markdown that stands in a source of another kind, with its place there."""
-
-    path: str
-    line: int
-    text: str
 
 
 class Expands(Protocol):
@@ -60,9 +53,8 @@ class Part:
     ids: Callable[[Course], Iterable[str]] = lambda course: ()  # the sections, where these are data
     unknown: str = "{name} has no {section}; it has {sections}"  # the fault of a line that asks for another
     render: Callable[[Course, str], str] = lambda course, section: ""  # Markdown, which is expanded as a page is
-    read: Callable[[Course], tuple[Any, list[Fault]]] = lambda course: (None, [])  # its data, and what is wrong there
+    read: Callable[[Course], Read[Any]] = lambda course: Read(None, [], [])  # its data, with faults and texts
     faults: Callable[[Course], Iterable[Fault]] = lambda course: ()  # what else is wrong
-    texts: Callable[[Course], Iterable[Text]] = lambda course: ()  # checked as all Markdown of the course is
     diagrams: Callable[[Course], Iterable[Text]] = lambda course: ()  # fences that are drawn ahead as a page's are
     fill: Callable[[Course, str], str] = lambda course, text: text  # puts into running text what its marks stand for
     marks: Callable[[Course, str, str], Iterable[Fault]] = lambda course, path, text: ()  # finds bad marks in a text
@@ -71,7 +63,7 @@ class Part:
 
     def check(self, course: Course) -> list[Fault]:
         """Return what is wrong in the part's sources."""
-        return [*self.read(course)[1], *self.faults(course)]
+        return [*self.read(course).faults, *self.faults(course)]
 
     def problem(self, course: Course, section: str) -> str:
         """Say what is wrong with an include line that asks for a section; nothing if it is there."""

@@ -9,6 +9,7 @@ from typing import Any
 from publish.pages.protocol import Part
 from publish.sources.course import Course, once
 from publish.sources.files import Fault
+from publish.sources.nodes import Read
 
 RESULTS = "benchmarks/results.json"
 FIGURE = re.compile(r"\{bench (?P<row>[\w-]+)/(?P<variant>[^{}]+)\}")
@@ -42,27 +43,23 @@ class Row:
 
 @dataclass(frozen=True)
 class Results:
-    """All rows by id; on which machine, at which load, with which versions, when."""
+    """All rows by id; in a sentence when, on which machine, at which load, with which versions."""
 
     rows: dict[str, Row]
-    machine: str = ""
-    load: float = 0
-    versions: str = ""
-    date: str = ""
+    about: str = ""
 
 
 @once
-def read(course: Course) -> tuple[Results, list[Fault]]:
+def read(course: Course) -> Read[Results]:
     """Return what was measured last, and what is wrong in it; no rows where nothing was measured."""
     file = course.root / RESULTS
-    if not file.exists():
-        return Results({}), []
     try:
-        return results(json.loads(file.read_text("utf-8"))), []
+        return Read(results(json.loads(file.read_text("utf-8"))) if file.exists() else Results({}), [], [])
     except json.JSONDecodeError as error:
-        return Results({}), [Fault(RESULTS, error.lineno, f"is not valid JSON: {error.msg}; run `make bench`")]
+        line, text = error.lineno, f"is not valid JSON: {error.msg}"
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        return Results({}), [Fault(RESULTS, 1, f"is not what the benchmark writes ({error!r}); run `make bench`")]
+        line, text = 1, f"is not what the benchmark writes ({error!r})"
+    return Read(Results({}), [Fault(RESULTS, line, f"{text}; run `make bench`")], [])
 
 
 def results(data: dict[str, Any]) -> Results:
@@ -77,7 +74,8 @@ def results(data: dict[str, Any]) -> Results:
         rows[id] = Row(row["title"], row["workload"], row["metric"], row["published"], variants)
     about = data["about"]
     versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
-    return Results(rows, about["machine"], about["load"], versions, about["date"])
+    where = f"{about['machine']}, at a load of {about['load']}; {versions}"
+    return Results(rows, f"Measured on {about['date']}: {where}.")
 
 
 def short(figure: float) -> str:
@@ -91,7 +89,7 @@ def fill(course: Course, text: str) -> str:
     """Return the text with its figures in place."""
 
     def figure(match: re.Match[str]) -> str:
-        row = read(course)[0].rows.get(match["row"])
+        row = read(course).data.rows.get(match["row"])
         return str(row.variants.get(match["variant"], match[0])) if row else match[0]
 
     return FIGURE.sub(figure, text)
@@ -99,7 +97,7 @@ def fill(course: Course, text: str) -> str:
 
 def marks(course: Course, path: str, text: str) -> Iterator[Fault]:
     """Find figures that no benchmark has measured."""
-    rows = read(course)[0].rows
+    rows = read(course).data.rows
     for number, line in enumerate(text.split("\n"), 1):
         for marked in re.findall(r"\{bench\b[^{}]*\}?", line):
             match = FIGURE.fullmatch(marked)
@@ -114,7 +112,7 @@ def marks(course: Course, path: str, text: str) -> Iterator[Fault]:
 
 def render(course: Course, _: str) -> str:
     """Return what the line `::: benchmarks table` stands for: every row, then where and when it was measured."""
-    results = read(course)[0]
+    results = read(course).data
     if not results.rows:
         return "*Nothing was measured yet: `make bench`.*"
     lines = ["| Measured | Variant | Figure | Middle half; all | Published |", "| --- | --- | --- | --- | --- |"]
@@ -125,8 +123,7 @@ def render(course: Course, _: str) -> str:
             spread = f"{low} to {high}; {found.samples} samples, {least} to {most}"
             lines.append(f"| {first} | {name} | **{found}** {row.metric} | {spread} | {last} |")
             first = last = ""  # both are for the whole row
-    where = f"{results.machine}, at a load of {results.load}; {results.versions}"
-    return "\n".join([*lines, "", f"*Measured on {results.date}: {where}.*"])
+    return "\n".join([*lines, "", f"*{results.about}*"])
 
 
 PART = Part("benchmarks", ("table",), render=render, read=read, fill=fill, marks=marks)

@@ -24,7 +24,7 @@ MOST_STEPS = 6  # docs/stylesheets/deck.css has a rule for each
 
 def faults(course: Course) -> Iterator[Fault]:
     """Find steps that do not fit their code. The slides' other faults are found by lesson.py, and as in all pages."""
-    for slide in lesson.load(course)[0].slides:
+    for slide in lesson.load(course).data.slides:
         yield from step_faults(course.snippets, slide)
 
 
@@ -60,7 +60,7 @@ def step_faults(snippets: Snippets, slide: Slide) -> Iterator[Fault]:
 
 def pages(course: Course, site: Site) -> dict[str, str | bytes]:
     """Return the deck, what it loads, and the run sheet."""
-    plan, _ = lesson.load(course)
+    plan = lesson.load(course).data
     if not plan.sections:
         return {}
     npm = course.root / "node_modules" / "reveal.js"
@@ -74,7 +74,7 @@ def pages(course: Course, site: Site) -> dict[str, str | bytes]:
 
 def first_slides(course: Course) -> dict[str, str]:
     """Return for each page that slides belong to, by its source's path, the id of the first of them."""
-    return {slide.page.partition("#")[0]: slide.id for slide in reversed(lesson.load(course)[0].slides)}
+    return {slide.page.partition("#")[0]: slide.id for slide in reversed(lesson.load(course).data.slides)}
 
 
 def deck(plan: Lesson, course: Course, site: Site) -> str:

@@ -6,9 +6,8 @@ from yaml.nodes import Node
 
 from publish.pages.protocol import Part
 from publish.sources.course import Course, once
-from publish.sources.files import Fault
 from publish.sources.headings import page_problem, title
-from publish.sources.nodes import Reader, line_of
+from publish.sources.nodes import Read, Reader, line_of
 from publish.sources.snippets import Snippet
 
 TABLE = "docs/_course/exercises.yml"
@@ -32,7 +31,7 @@ class Exercise:
 
 
 @once
-def read(course: Course) -> tuple[list[Exercise], list[Fault]]:
+def read(course: Course) -> Read[list[Exercise]]:
     """Read the exercises, and find what is wrong with them."""
     reader = Reader(course.yaml(TABLE))
     found: list[Exercise] = []
@@ -41,7 +40,7 @@ def read(course: Course) -> tuple[list[Exercise], list[Fault]]:
         if one.number and one.number in [other.number for other in found]:
             reader.wrong(node, f"there is an exercise {one.number} already; choose another number")
         found.append(one)
-    return found, reader.faults
+    return reader.made(found)
 
 
 def exercise(reader: Reader, course: Course, node: Node) -> Exercise:
@@ -72,7 +71,7 @@ def starters(course: Course, one: Exercise) -> list[Snippet]:
 def render(course: Course, _: str) -> str:
     """Return what the line `::: exercises table` stands for."""
     lines = ["| Exercise | What you do | Languages | Taught in |", "| --- | --- | --- | --- |"]
-    for one in read(course)[0]:
+    for one in read(course).data:
         name = f"[{title(course, one.page).removeprefix('Exercise ')}](/{one.page})"
         languages = ", ".join(snippet.language.label for snippet in starters(course, one))
         taught = f"[{title(course, one.taught)}](/{one.taught})"

@@ -1,20 +1,19 @@
 """The key registry as a table: each pattern with its one type, its TTL and its owner, from docs/_course/keys.yml."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from yaml.nodes import Node, SequenceNode
 
-from publish.pages.protocol import Part, Text
+from publish.pages.protocol import Part
 from publish.sources.course import Course, once
-from publish.sources.files import Fault
 from publish.sources.headings import page_problem, title
-from publish.sources.nodes import Reader, line_of
+from publish.sources.nodes import Read, Reader, line_of
 
 FILE = "docs/_course/keys.yml"
 TYPES = ("string", "hash", "list", "set", "zset", "stream", "channel")
 NEEDED = ("pattern", "type", "ttl", "owner", "holds")
+WORDS = ("ttl", "holds")
 KNOWN = (*NEEDED, "seconds", "never")
 PLACE = re.compile(r"\{\w+\}")  # what varies in a pattern
 
@@ -45,7 +44,7 @@ class Row:
 
 
 @once
-def read(course: Course) -> tuple[list[Row], list[Fault]]:
+def read(course: Course) -> Read[list[Row]]:
     """Read the registry, and find what is wrong in it; no rows where there is none."""
     reader = Reader(course.yaml(FILE))
     rows: list[Row] = []
@@ -56,13 +55,16 @@ def read(course: Course) -> tuple[list[Row], list[Fault]]:
             reader.wrong(node, f"{one.pattern} stands at line {seen[shape]} already; one pattern, one type")
         seen.setdefault(shape, one.line)
         rows.append(one)
-    return rows, reader.faults
+    return reader.made(rows)
 
 
 def row(reader: Reader, course: Course, node: Node) -> Row:
     """Read a row."""
     found = reader.fields(node, "a row", NEEDED, KNOWN)
-    text = {name: reader.text(found.get(name), name) for name in NEEDED}
+    text = {
+        name: reader.markdown(found.get(name), name) if name in WORDS else reader.text(found.get(name), name)
+        for name in NEEDED
+    }
     if text["type"] and text["type"] not in TYPES:
         reader.wrong(found["type"], f"{text['type']} is no type; there is {', '.join(TYPES)}")
     if text["owner"] and (problem := page_problem(course, text["owner"])):
@@ -87,19 +89,14 @@ def between(bounds: list[str]) -> range:
     return range(numbers[0], numbers[1] + 1) if len(numbers) == len(bounds) == 2 else range(0)
 
 
-def texts(course: Course) -> Iterator[Text]:
-    """Yield its Markdown, for the check that all Markdown of the course undergoes."""
-    yield from (Text(FILE, one.line, text) for one in read(course)[0] for text in (one.ttl, one.holds))
-
-
 def render(course: Course, _: str) -> str:
     """Return what the line `::: keys table` stands for."""
     lines = ["| Key | Type | TTL | Holds | Owner |", "| --- | --- | --- | --- | --- |"]
-    for one in read(course)[0]:
+    for one in read(course).data:
         owner = f"[{title(course, one.owner.partition('#')[0])}](/{one.owner})"
         key = one.pattern.replace(":", ":<wbr>")  # a long key may go on in the next line, at a colon only
         lines.append(f"| <code>{key}</code> | {one.type} | {one.ttl} | {one.holds} | {owner} |")
     return "\n".join(['<div class="keys" markdown>', "", *lines, "", "</div>"])
 
 
-PART = Part("keys", ("table",), render=render, read=read, texts=texts)
+PART = Part("keys", ("table",), render=render, read=read)

@@ -9,7 +9,7 @@ from yaml.nodes import MappingNode, Node
 
 from publish.sources.course import Course, once
 from publish.sources.files import Fault
-from publish.sources.nodes import Reader, document, line_of
+from publish.sources.nodes import Read, Reader, document, line_of
 
 PLAN = "docs/_course/lesson.yml"
 SLIDES = "docs/_course/slides"
@@ -105,7 +105,7 @@ def clock(seconds: int) -> str:
 
 
 @once
-def load(course: Course) -> tuple[Lesson, list[Fault]]:
+def load(course: Course) -> Read[Lesson]:
     """Read the plan and all slides. A slide that cannot be read is left out and reported."""
     reader = Reader(course.yaml(PLAN))
     found = reader.fields(reader.root, "the plan", ("minutes", "objectives", "sections"))
@@ -123,7 +123,7 @@ def load(course: Course) -> tuple[Lesson, list[Fault]]:
                 slide = read_slide(path, section.id, text)
                 slides += [slide] if isinstance(slide, Slide) else []
                 faults += [slide] if isinstance(slide, Fault) else []
-    return Lesson(minutes, objectives, sections, slides), faults
+    return Read(Lesson(minutes, objectives, sections, slides), faults, reader.texts)
 
 
 def read_section(reader: Reader, node: Node) -> Section:
@@ -172,7 +172,7 @@ def key_lines(node: Node | None, prefix: str = "") -> dict[str, int]:
 
 def faults(course: Course) -> Iterator[Fault]:
     """Find what does not add up."""
-    lesson, found = load(course)
+    lesson, found, _ = load(course)
     if any(fault.path == PLAN for fault in found):
         return  # a plan that cannot be read whole adds up to nothing
     total = sum(section.minutes for section in lesson.sections)

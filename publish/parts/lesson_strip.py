@@ -9,7 +9,7 @@ from publish.sources.course import Course
 
 def render(course: Course, section: str) -> str:
     """Return what the line `::: lesson SECTION` stands for."""
-    plan, _ = lesson.load(course)
+    plan = lesson.load(course).data
     if section == "objectives":
         return "\n".join(f"{number}. {text}" for number, text in enumerate(plan.objectives, 1))
     rows, start = [], 0

@@ -1,16 +1,14 @@
 """The pattern matrix: one table of the patterns, read from docs/_course/patterns.yml."""
 
 import html
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from yaml.nodes import Node
 
-from publish.pages.protocol import Part, Text
+from publish.pages.protocol import Part
 from publish.sources.course import Course, once
-from publish.sources.files import Fault
 from publish.sources.headings import page_problem
-from publish.sources.nodes import Reader, line_of
+from publish.sources.nodes import Read, Reader
 
 DATA = "docs/_course/patterns.yml"
 
@@ -31,7 +29,6 @@ class Cell:
 
     text: str
     rank: str
-    line: int
 
 
 @dataclass(frozen=True)
@@ -52,7 +49,7 @@ class Matrix:
 
 
 @once
-def read(course: Course) -> tuple[Matrix, list[Fault]]:
+def read(course: Course) -> Read[Matrix]:
     """Read the matrix, and find what is wrong in it."""
     reader = Reader(course.yaml(DATA))
     found = reader.fields(reader.root, "the matrix", ("columns", "patterns"))
@@ -62,14 +59,14 @@ def read(course: Course) -> tuple[Matrix, list[Fault]]:
         if columns[-1].id in ("name", "page", *(one.id for one in columns[:-1])):
             reader.wrong(node, f"the id {columns[-1].id} is taken; choose another")
     if reader.faults:
-        return Matrix([], []), reader.faults
+        return reader.made(Matrix([], []))
     rows: list[Row] = []
     for node in reader.items(found.get("patterns"), "patterns"):
         one = row(reader, course, columns, node)
         if one.name and one.name in [other.name for other in rows]:
             reader.wrong(node, f"{one.name} stands here twice; remove one")
         rows.append(one)
-    return Matrix(columns, rows), reader.faults
+    return reader.made(Matrix(columns, rows))
 
 
 def column(reader: Reader, node: Node) -> Column:
@@ -96,17 +93,12 @@ def cell(reader: Reader, of: Column, node: Node) -> Cell:
     rank = reader.text(found.get("rank"), "rank")
     if rank and not (rank.isascii() and rank.isdecimal() and int(rank)):
         reader.wrong(found["rank"], f"a rank is a whole number from 1 on, not {rank}")
-    return Cell(reader.text(found.get("text"), "text"), rank, line_of(found.get("text", node)))
-
-
-def texts(course: Course) -> Iterator[Text]:
-    """Yield its Markdown, for the check that all Markdown of the course undergoes."""
-    yield from (Text(DATA, one.line, one.text) for row in read(course)[0].rows for one in row.cells.values())
+    return Cell(reader.markdown(found.get("text"), "text"), rank)
 
 
 def render(course: Course, _: str) -> str:
     """Return what the line `::: patterns matrix` stands for. Roles, since on a phone the table is laid out as cards."""
-    matrix = read(course)[0]
+    matrix = read(course).data
     first = head("Pattern", "in the order of the course", "in the reverse order of the course")
     heads = [first.replace("<th", '<th aria-sort="ascending"', 1)]  # as it comes
     heads += [head(one.title, one.up, one.down) for one in matrix.columns]
@@ -141,4 +133,4 @@ def line(matrix: Matrix, row: Row, place: int) -> str:
     return f'<tr role="row" markdown="block">\n{name}\n{cells}\n</tr>'
 
 
-PART = Part("patterns", ("matrix",), render=render, read=read, texts=texts)
+PART = Part("patterns", ("matrix",), render=render, read=read)

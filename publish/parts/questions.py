@@ -6,12 +6,11 @@ from dataclasses import dataclass, field
 
 from yaml.nodes import Node
 
-from publish.pages.protocol import Text
 from publish.parts import lesson
 from publish.sources.course import Course, once
-from publish.sources.files import Fault, digest
+from publish.sources.files import Fault, Text, digest
 from publish.sources.headings import page_problem
-from publish.sources.nodes import Reader, line_of
+from publish.sources.nodes import Read, Reader, line_of
 from publish.sources.snippets import Snippets
 
 FOLDER = "docs/_course/quiz"  # a question on docs/PATH.md stands in PATH.yml below it
@@ -22,6 +21,7 @@ TYPES = {  # the fields that a type needs beside the common ones
     "trace": ("options", "program", "line"),
     "order": ("steps", "why"),
 }
+MARKDOWN = ("ask", "why")  # of the fields that are texts
 EXTRA = {"trace": ("show",)}  # the fields that it may have, beside the anchor of the heading to read again
 
 
@@ -79,8 +79,9 @@ class Questions(Reader):
         right = self.text(found.get("right"), "right")
         if right not in ("", "true"):
             self.wrong(found["right"], f"right is `true` or left out, not {right}")
-        text = self.text(found.get("text"), "the text of an option", literal)
-        return Option(text, self.text(found.get("why"), "the why of an option"), right == "true", line_of(node))
+        text, name = found.get("text"), "the text of an option"
+        shown = self.text(text, name, literal=True) if literal else self.markdown(text, name)
+        return Option(shown, self.markdown(found.get("why"), "the why of an option"), right == "true", line_of(node))
 
     def question(self, node: Node) -> Question | None:
         """Read a question; None where it has faults."""
@@ -95,44 +96,49 @@ class Questions(Reader):
         known = (*COMMON, "anchor", *TYPES[type], *EXTRA.get(type, ()))
         found = self.fields(node, f"a question of type {type}", TYPES[type], known)
         lists = {name: self.items(found.pop(name), name) for name in ("options", "steps") if name in found}
-        texts = {name: self.text(value, name) for name, value in found.items()}
+        texts = {
+            name: self.markdown(value, name) if name in MARKDOWN else self.text(value, name)
+            for name, value in found.items()
+        }
         question = Question(
             file=self.path,
             **texts,
             lines={"": line_of(node), **{name: line_of(value) for name, value in found.items()}},
             options=[self.option(one, literal=type == "trace") for one in lists.get("options", [])],
-            steps=[self.text(one, "a step") for one in lists.get("steps", [])],
+            steps=[self.markdown(one, "a step") for one in lists.get("steps", [])],
         )
+        if question.show:
+            self.texts.append(Text(self.path, question.lines["show"], f"::: {question.program} {question.show}"))
         return question if len(self.faults) == before else None
 
 
 @once
-def read(course: Course) -> tuple[list[Question], list[Fault]]:
+def read(course: Course) -> Read[list[Question]]:
     """Read all questions, by the paths of their pages. One that cannot be read is left out and reported."""
-    questions: list[Question] = []
-    faults: list[Fault] = []
+    made: Read[list[Question]] = Read([], [], [])
     for path in [path for path in course.data if path.startswith(f"{FOLDER}/")]:
         reader = Questions(course.yaml(path))
         found = [reader.question(node) for node in reader.items(reader.root, "the file")]
-        questions += [question for question in found if question]
-        faults += reader.faults
+        made.data.extend(question for question in found if question)
+        made.faults.extend(reader.faults)
+        made.texts.extend(reader.texts)
         if problem := page_problem(course, page_of(path)):
-            faults.append(Fault(path, 1, f"{problem}; questions have the path of their page"))
+            made.faults.append(Fault(path, 1, f"{problem}; questions have the path of their page"))
     if (old := f"{FOLDER}.yml") in course.data:
-        faults.append(Fault(old, 1, f"is not read; a question stands in {FOLDER}/, at the path of its page"))
-    return questions, faults
+        made.faults.append(Fault(old, 1, f"is not read; a question stands in {FOLDER}/, at the path of its page"))
+    return made
 
 
 @once
 def by_id(course: Course) -> dict[str, Question]:
     """Return the questions by their ids."""
-    return {question.id: question for question in read(course)[0]}
+    return {question.id: question for question in read(course).data}
 
 
 def faults(course: Course) -> Iterator[Fault]:
     """Find what is wrong with questions that could be read."""
     seen: dict[str, str] = {}
-    for question in read(course)[0]:
+    for question in read(course).data:
         if question.id in seen:
             other = seen[question.id]
             yield Fault(question.file, question.lines["id"], f"the id {question.id} is that of {other} too; rename one")
@@ -143,7 +149,7 @@ def faults(course: Course) -> Iterator[Fault]:
 
 def problems(course: Course, question: Question) -> Iterator[tuple[int, str]]:
     """Say what is wrong with a question that could be read, with its line."""
-    lines, goals = question.lines, lesson.load(course)[0].objectives
+    lines, goals = question.lines, lesson.load(course).data.objectives
     if not question.id.replace("-", "").isalnum() or not question.id.isascii():
         yield lines["id"], f"the id {question.id} goes into an address; use letters, digits and dashes"
     if not question.objective.isdecimal() or not 1 <= int(question.objective) <= len(goals):
@@ -188,15 +194,3 @@ def trace_problems(snippets: Snippets, question: Question) -> Iterator[tuple[int
         for option in question.options:
             if option.right and option.text != line:
                 yield option.line, f"the right option is not what snippets/{program}.out:{question.line} says: {line}"
-
-
-def texts(course: Course) -> Iterator[Text]:
-    """Yield the Markdown of the questions, for the check that all Markdown of the course undergoes."""
-    for question in read(course)[0]:
-        yield Text(question.file, question.lines["ask"], question.ask)
-        yield from (Text(question.file, option.line, option.why) for option in question.options)
-        if question.type != "trace":  # there the options are output, shown as it is
-            yield from (Text(question.file, option.line, option.text) for option in question.options)
-        yield from (Text(question.file, question.lines[""], text) for text in (*question.steps, question.why))
-        if question.show:
-            yield Text(question.file, question.lines["show"], f"::: {question.program} {question.show}")

@@ -15,7 +15,7 @@ PAGE = "quiz/index.md"
 def question(course: Course, id: str, number: int = 0) -> str:
     """Return a question as Markdown that is to be expanded: with its number, or without one where that is 0."""
     asked = questions.by_id(course)[id]
-    goal = html.escape(lesson.load(course)[0].objectives[int(asked.objective) - 1])
+    goal = html.escape(lesson.load(course).data.objectives[int(asked.objective) - 1])
     head = f'<span class="quiz-number">Question {number}</span> ' if number else ""
     return f"""
 <div class="quiz" id="question-{id}" data-question="{id}" data-hash="{asked.hash}" data-type="{asked.type}" \
@@ -145,6 +145,5 @@ PART = Part(
     render=question,
     read=questions.read,
     faults=questions.faults,
-    texts=questions.texts,
     pages=pages,
 )

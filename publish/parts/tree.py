@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 from yaml.nodes import MappingNode, Node
 
-from publish.pages.protocol import Text
 from publish.sources.course import Course, once
 from publish.sources.files import Fault
 from publish.sources.headings import page_problem
-from publish.sources.nodes import Reader, line_of
+from publish.sources.nodes import Read, Reader
 
 DATA = "docs/_course/tree.yml"
 DEEPEST = 5  # questions to any leaf
@@ -50,7 +49,6 @@ class Leaf:
     beside: dict[str, str]
     instead: dict[str, str]
     node: Node
-    lines: dict[str, int]  # of its texts, for faults in them
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,7 @@ class Tree:
 
 
 @once
-def read(course: Course) -> tuple[Tree, list[Fault]]:
+def read(course: Course) -> Read[Tree]:
     """Read the tree, and find what is wrong in it."""
     reader = Reader(course.yaml(DATA))
     found = reader.fields(reader.root, "the tree", ("title", "description", "questions", "leaves"))
@@ -82,7 +80,7 @@ def read(course: Course) -> tuple[Tree, list[Fault]]:
     tree = Tree(title, description, {one.id: one for one in questions}, {one.id: one for one in leaves})
     if found and not reader.faults:
         problems(reader, tree, [*questions, *leaves])
-    return tree, reader.faults
+    return reader.made(tree)
 
 
 def drawn(reader: Reader, node: Node | None, name: str) -> str:
@@ -114,23 +112,21 @@ def leaf(reader: Reader, course: Course, node: Node) -> Leaf:
     """Read a leaf."""
     names = ("id", "name", "page", "why", "not")
     found = reader.fields(node, "a leaf", names, (*names, "with"))
-    id, page, why = (reader.text(found.get(one), one) for one in ("id", "page", "why"))
-    name = drawn(reader, found.get("name"), "name")
+    id, page = (reader.text(found.get(one), one) for one in ("id", "page"))
+    name, why = drawn(reader, found.get("name"), "name"), reader.markdown(found.get("why"), "why")
     if page and (problem := page_problem(course, page)):
         reader.wrong(found["page"], problem)
-    reasons = {one: reasons_of(reader, found[one], one) for one in ("with", "not") if one in found}
-    lines = {why: line_of(found["why"])} if "why" in found else {}
-    lines |= {text: line for some in reasons.values() for text, line in some.values()}
-    beside, instead = ({id: text for id, (text, _) in reasons.get(one, {}).items()} for one in ("with", "not"))
-    return Leaf(id, name, page, why, beside, instead, node, lines)
+    beside, instead = (reasons_of(reader, found.get(one), one) for one in ("with", "not"))
+    return Leaf(id, name, page, why, beside, instead, node)
 
 
-def reasons_of(reader: Reader, node: Node, name: str) -> dict[str, tuple[str, int]]:
-    """Return a text and its line for each leaf that is named."""
-    if not isinstance(node, MappingNode):
+def reasons_of(reader: Reader, node: Node | None, name: str) -> dict[str, str]:
+    """Return a text for each leaf that is named."""
+    if isinstance(node, MappingNode):
+        return {key.value: reader.markdown(value, f"the reason for {key.value}") for key, value in node.value}
+    if node:
         reader.wrong(node, f"{name} has no fields; write each as `id: reason`")
-        return {}
-    return {key.value: (reader.text(value, f"the reason for {key.value}"), line_of(value)) for key, value in node.value}
+    return {}
 
 
 def problems(reader: Reader, tree: Tree, parts: list[Question | Leaf]) -> None:
@@ -172,9 +168,3 @@ def walk(reader: Reader, tree: Tree, id: str, before: list[str], reached: set[st
         if answer.to in tree.questions and len(way) == DEEPEST:
             reader.wrong(answer.node, f"leads to question {len(way) + 1} in a row; {DEEPEST} are allowed")
         walk(reader, tree, answer.to, way, reached)
-
-
-def texts(course: Course) -> Iterator[Text]:
-    """Yield its Markdown, for the check that all Markdown of the course undergoes."""
-    for one in read(course)[0].leaves.values():
-        yield from (Text(DATA, line, text) for text, line in one.lines.items())

@@ -3,15 +3,16 @@
 from collections.abc import Iterator
 from html import escape
 
-from publish.pages.protocol import Part, Text
-from publish.parts.tree import DATA, Leaf, Tree, read, texts
+from publish.pages.protocol import Part
+from publish.parts.tree import DATA, Leaf, Tree, read
 from publish.sources.course import Course
+from publish.sources.files import Text
 from publish.sources.headings import link
 
 
 def render(course: Course, section: str) -> str:
     """Return what the line `::: tree SECTION` stands for."""
-    tree = read(course)[0]
+    tree = read(course).data
     if section == "leaves":
         parts = "\n".join(answered(course, tree, one) for one in tree.leaves.values())
         return f'<div class="tree-leaves" markdown="block">\n{parts}\n</div>'
@@ -78,10 +79,10 @@ def answered(course: Course, tree: Tree, one: Leaf) -> str:
 
 def diagrams(course: Course) -> Iterator[Text]:
     """Yield its diagram, unless there is no sound tree to draw."""
-    tree, faults = read(course)
+    tree, faults, _ = read(course)
     if tree.questions and not faults:
         yield Text(DATA, 1, diagram(tree))
 
 
 SECTIONS = ("steps", "diagram", "words", "leaves")
-PART = Part("tree", SECTIONS, render=render, read=read, texts=texts, diagrams=diagrams)
+PART = Part("tree", SECTIONS, render=render, read=read, diagrams=diagrams)

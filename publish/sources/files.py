@@ -16,6 +16,14 @@ class Fault(NamedTuple):
         return f"{self.path}:{self.line}: {self.text}"
 
 
+class Text(NamedTuple):
+    """Markdown that stands in a source of another kind, with its place there."""
+
+    path: str
+    line: int
+    text: str
+
+
 def digest(text: str) -> str:
     """Return the first 16 hex digits of the SHA-256 of `text`."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]

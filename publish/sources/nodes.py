@@ -1,14 +1,15 @@
 """Read a YAML file as nodes, because these know their lines; every scalar in it is text."""
 
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 import yaml
 from yaml.constructor import SafeConstructor
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from publish.sources.files import Fault
+from publish.sources.files import Fault, Text
 
+Data = TypeVar("Data")
 FAST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -38,13 +39,26 @@ def document(path: str, text: str) -> Document:
     return Document(path, root, data, empty=root is None)
 
 
+class Read(NamedTuple, Generic[Data]):
+    """What was read: the data, what is wrong with it, and the Markdown that stands in it."""
+
+    data: Data
+    faults: list[Fault]
+    texts: list[Text]
+
+
 class Reader:
     """Takes a file apart, and notes what is not as it should be."""
 
     def __init__(self, document: Document) -> None:
         self.path, self.root, self.faults = document.path, document.root, list(document.faults)
+        self.texts: list[Text] = []
         if document.empty:
             self.faults.append(Fault(self.path, 1, "is empty; write something or remove the file"))
+
+    def made(self, data: Data) -> Read[Data]:
+        """Return what was made of the file."""
+        return Read(data, self.faults, self.texts)
 
     def wrong(self, node: Node, text: str) -> None:
         """Note a fault at a node."""
@@ -88,6 +102,12 @@ class Reader:
             return node.value if literal else " ".join(node.value.split())
         self.wrong(node, f"{name} is {'empty' if isinstance(node, ScalarNode) else 'no text'}; write words behind it")
         return ""
+
+    def markdown(self, node: Node | None, name: str) -> str:
+        """Return a text that is Markdown, and note it for the check that all Markdown of the course undergoes."""
+        text = self.text(node, name)
+        self.texts += [Text(self.path, line_of(node), text)] if node and text else []
+        return text
 
     def number(self, node: Node | None, name: str, least: int = 0) -> int:
         """Return a whole number, which is at least `least`; 0 where it is none."""

@@ -97,10 +97,10 @@ def parse(path: str, text: str) -> tuple[Snippet, list[Fault]]:
             faults.append(Fault(path, number, f"ends section {match[2]}, which is not open"))
         else:
             begun = opened.pop(match[2])
-            for other, line in opened.items():
-                if line > begun:
+            for other, place in opened.items():
+                if place > begun:
                     wrong = f"section {other} overlaps {match[2]}, open since line {begun}; one may only hold the other"
-                    faults.append(Fault(path, line, wrong))
+                    faults.append(Fault(path, place, wrong))
             first, last = begun + 1, number - 1
             while first <= last and bare(lines[first - 1]):
                 first += 1
@@ -110,8 +110,8 @@ def parse(path: str, text: str) -> tuple[Snippet, list[Fault]]:
                 faults.append(Fault(path, number, f"section {match[2]} is empty"))
             code = textwrap.dedent(snippet.unmarked(lines[first - 1 : last]))
             snippet.sections[match[2]] = Section(first, last, code)
-    for name, line in opened.items():
-        faults.append(Fault(path, line, f"section {name} is never closed; add [end:{name}]"))
+    for name, place in opened.items():
+        faults.append(Fault(path, place, f"section {name} is never closed; add [end:{name}]"))
     return snippet, faults
 
 
@@ -131,7 +131,7 @@ class Snippets:
 
 def read(root: Path) -> Snippets:
     """Read every file below `root`/snippets."""
-    library = Snippets()
+    found = Snippets()
     home = (root / "snippets").resolve()
     for file in sorted(home.rglob("*")):
         path = file.relative_to(home.parent).as_posix()
@@ -139,31 +139,31 @@ def read(root: Path) -> Snippets:
         if any(part.startswith(".") or part in ("__pycache__", "node_modules") for part in path.split("/")):
             continue
         if file.is_symlink() and not file.resolve().is_relative_to(home):
-            library.faults.append(Fault(path, 1, "is a link that leaves snippets/; put the file itself here"))
+            found.faults.append(Fault(path, 1, "is a link that leaves snippets/; put the file itself here"))
         elif file.is_dir():
             continue
         elif not suffix:
             known = ", ".join([*LANGUAGES, OUTPUT])
-            library.faults.append(Fault(path, 1, f"is of no kind that the course knows ({known}); move it elsewhere"))
+            found.faults.append(Fault(path, 1, f"is of no kind that the course knows ({known}); move it elsewhere"))
         else:
             text, faults = read_text(root, path)
             faults = faults or unfit(path, text)
-            library.faults += faults
+            found.faults += faults
             example = path.removeprefix("snippets/").removesuffix(suffix)
             if suffix == OUTPUT:
-                library.outputs[example] = text
+                found.outputs[example] = text
             elif not faults:
                 snippet, faults = parse(path, text)
-                library.faults += faults
-                library.examples.setdefault(example, {})[suffix] = snippet
-    for example in library.outputs.keys() - library.examples.keys():
-        if not library.faults:
-            library.faults.append(Fault(f"snippets/{example}{OUTPUT}", 1, "has no program beside it that prints it"))
+                found.faults += faults
+                found.examples.setdefault(example, {})[suffix] = snippet
+    for example in found.outputs.keys() - found.examples.keys():
+        if not found.faults:
+            found.faults.append(Fault(f"snippets/{example}{OUTPUT}", 1, "has no program beside it that prints it"))
     order = list(LANGUAGES)
-    for programs in library.examples.values():
+    for programs in found.examples.values():
         transcripts = [snippet for snippet in programs.values() if snippet.language.transcript]
         if transcripts and len(programs) > 1:
-            library.faults.append(Fault(transcripts[0].path, 1, "is a transcript, which stands alone; rename it"))
-    for example, programs in library.examples.items():
-        library.examples[example] = dict(sorted(programs.items(), key=lambda item: order.index(item[0])))
-    return library
+            found.faults.append(Fault(transcripts[0].path, 1, "is a transcript, which stands alone; rename it"))
+    for example, programs in found.examples.items():
+        found.examples[example] = dict(sorted(programs.items(), key=lambda item: order.index(item[0])))
+    return found

@@ -113,6 +113,6 @@ def test_nothing_measured_is_said(tmp_path: Path) -> None:
 
 
 def test_stored_results_are_of_the_rows_that_there_are() -> None:
-    rows = benchmarks.read(Course(ROOT))[0].rows
+    rows = benchmarks.read(Course(ROOT)).data.rows
     told = {name: (row.title, row.workload, row.metric, row.published) for name, row in rows.items()}
     assert told == {row.id: (row.title, row.workload, row.metric, row.published) for row in ROWS}

@@ -9,7 +9,7 @@ from publish.sources import ledger, snippets
 from publish.sources.ledger import Row
 from tests.publish.conftest import Write, check
 
-CODE = "{0} --8<-- [start:read]\na = 1\nb = 2\n{0} --8<-- [end:read]\n"
+CODE = "{0} --8<-- [start:read]\na = 1\nb = 2\nc = 3\nd = 4\ne = 5\n{0} --8<-- [end:read]\n"
 SOUND = {
     "docs/page.md": "# Page\n\n::: shop/get read\n\n[It reads](proof:it_reads).\n",
     "snippets/shop/get.py": '"""Get."""\n' + CODE.format("#"),
@@ -34,7 +34,7 @@ BAD: dict[str, tuple[str, str | bytes, str]] = {
     "malformed reason": (PAGE, INCLUDE + "::: shop/get read (because)\n", f"{PAGE}:2: is no include"),
     "no stored output": (PAGE, INCLUDE + "::: shop/put output\n", f"{PAGE}:2: snippets/shop/put.out does not exist"),
     "unclosed section": (PYTHON, "# --8<-- [start:read]\na\n", f"{PYTHON}:1: section read is never closed"),
-    "duplicate section": (PYTHON, CODE.format("#") * 2, f"{PYTHON}:5: section read stands here twice"),
+    "duplicate section": (PYTHON, CODE.format("#") * 2, f"{PYTHON}:8: section read stands here twice"),
     "overlapping sections": (
         PYTHON,
         "# --8<-- [start:read]\na\n# --8<-- [start:other]\nb\n# --8<-- [end:read]\n# --8<-- [end:other]\n",
@@ -50,17 +50,26 @@ BAD: dict[str, tuple[str, str | bytes, str]] = {
         "# --8<-- [start:read]\na\n# --8<-- [start:read]\nb\n# --8<-- [end:read]\n",
         f"{PYTHON}:3: section read stands here twice",
     ),
-    "end without start": (PYTHON, CODE.format("#") + "# --8<-- [end:x]\n", f"{PYTHON}:5: ends section x, which is not"),
+    "end without start": (PYTHON, CODE.format("#") + "# --8<-- [end:x]\n", f"{PYTHON}:8: ends section x, which is not"),
     "empty section": (PYTHON, "# --8<-- [start:read]\n\n# --8<-- [end:read]\n", f"{PYTHON}:3: section read is empty"),
-    "malformed marker": (PYTHON, CODE.format("#") + "# --8<-- begin\n", f"{PYTHON}:5: is not a marker"),
+    "malformed marker": (PYTHON, CODE.format("#") + "# --8<-- begin\n", f"{PYTHON}:8: is not a marker"),
+    "section too short": (PYTHON, CODE.format("#").replace("e = 5\n", ""), f"{PYTHON}:2: section read has 4 lines; a page shows 5 to 30"),
+    "section too long": (PYTHON, CODE.format("#").replace("e = 5\n", "e = 5\n" * 27), f"{PYTHON}:2: section read has 31 lines; a page shows 5 to 30"),
+    "section too wide": (PYTHON, CODE.format("#").replace("b = 2\n", f"b = {'2' * 81}\n"), f"{PYTHON}:3: section read has 85 columns here; a page and a slide show 84"),
+    "section too wide behind one inside it": (
+        PYTHON,
+        CODE.format("#").replace("b = 2\n", f"# --8<-- [start:in]\nb = 2\n# --8<-- [end:in]\nx = {'2' * 81}\n"),
+        f"{PYTHON}:6: section read has 85 columns here",
+    ),
+    "file too long": (PYTHON, CODE.format("#") + "f = 6\n" * 156, f"{PYTHON}:1: has 161 lines without its markers; 160 are allowed"),
     "marker of another language": (PYTHON, CODE.format("//"), f"{PYTHON}:1: is not a marker"),
     "unused section": (PAGE, "# Page\n", f"{PYTHON}:2: no page shows section read"),
     "missing language": (PAGE, INCLUDE + "\n::: shop/put read\n", f"{PAGE}:3: snippets/shop/put.cs does not exist"),
     "empty snippet": (PYTHON, "\n", f"{PYTHON}:1: is empty"),
     "snippet not UTF-8": (PYTHON, b"a = 1\nb = '\xe9'\n", f"{PYTHON}:2: is not UTF-8"),
-    "fence in a snippet": (PYTHON, CODE.format("#") + '"""\n```\n"""\n', f"{PYTHON}:6: begins with a Markdown fence"),
+    "fence in a snippet": (PYTHON, CODE.format("#") + '"""\n```\n"""\n', f"{PYTHON}:9: begins with a Markdown fence"),
     "fence in an output": ("snippets/shop/get.out", "~~~\n", "snippets/shop/get.out:1: begins with a Markdown fence"),
-    "tab in a snippet": (PYTHON, CODE.format("#") + "\tx\n", f"{PYTHON}:5: has a tab"),
+    "tab in a snippet": (PYTHON, CODE.format("#") + "\tx\n", f"{PYTHON}:8: has a tab"),
     "spaces in an output": ("snippets/shop/get.out", "1\n  \n2\n", "snippets/shop/get.out:2: has a tab, or nothing but"),
     "output without a program": ("snippets/shop/gone.out", "1\n", "snippets/shop/gone.out:1: has no program beside it"),
     "section called output": (PYTHON, CODE.format("#").replace("read", "output"), f"{PYTHON}:1: a section cannot be called"),
@@ -164,6 +173,13 @@ def test_missing_language_is_accepted_with_a_reason(course: Path) -> None:
     page = course / PAGE
     page.write_text(page.read_text("utf-8") + f"\n::: shop/put read {reason}\n", "utf-8")
     (course / "snippets/shop/put.py").write_text('"""Put."""\n' + CODE.format("#"), "utf-8")
+    assert check(course) == []
+
+
+def test_all_that_a_page_has_room_for_is_accepted(course: Path) -> None:
+    wide = f"b = {'2' * 80}\n"
+    text = '"""Get."""\n' + CODE.format("#").replace("b = 2\n", wide * 26) + "f = 6\n" * 129
+    (course / PYTHON).write_text(text, "utf-8")
     assert check(course) == []
 
 

@@ -59,7 +59,7 @@ def test_sound_registry_is_a_table(write: Write) -> None:
 
 
 def test_course_without_a_registry_is_sound(tmp_path: Path) -> None:
-    assert keys.read(Course(tmp_path)) == ([], [])
+    assert keys.read(Course(tmp_path)) == ([], [], [])
 
 
 @pytest.mark.parametrize(
@@ -67,12 +67,12 @@ def test_course_without_a_registry_is_sound(tmp_path: Path) -> None:
     [("user:1", 1), ("user:{1}", 1), ("cache:user:x-1", 1), ("user:", 0), ("user:1:activity", 0), ("my:user:1", 0), ("user:1}", 0)],
 )  # fmt: skip
 def test_place_in_a_pattern_is_anything_but_a_colon(key: str, fits: int, write: Write) -> None:
-    rows, _ = keys.read(Course(write(SOUND)))
+    rows = keys.read(Course(write(SOUND))).data
     assert sum(row.holds_key(key) for row in rows) == fits
 
 
 def test_ttl_lies_within_its_bounds_or_may_be_none(write: Write) -> None:
-    never, bounded = keys.read(Course(write(SOUND)))[0]
+    never, bounded = keys.read(Course(write(SOUND))).data
     assert never.allows(-1)
     assert not never.allows(60), "its row names no bounds"
     assert [ttl for ttl in (-1, 59, 60, 3600, 3601) if bounded.allows(ttl)] == [60, 3600]
@@ -80,5 +80,5 @@ def test_ttl_lies_within_its_bounds_or_may_be_none(write: Write) -> None:
 
 
 def test_ttl_may_have_several_ranges(write: Write) -> None:
-    _, row = keys.read(Course(write({**SOUND, keys.FILE: DATA.replace("[60, 3600]", "[[54, 66], [3240, 3960]]")})))[0]
+    _, row = keys.read(Course(write({**SOUND, keys.FILE: DATA.replace("[60, 3600]", "[[54, 66], [3240, 3960]]")}))).data
     assert [ttl for ttl in (53, 54, 66, 67, 3239, 3240, 3960, 3961) if row.allows(ttl)] == [54, 66, 3240, 3960]

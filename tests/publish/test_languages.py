@@ -15,7 +15,7 @@ from publish.sources.languages import LANGUAGES, PROGRAMMING, PYTHON, PYTHON_ASY
 from tests.publish.conftest import Prove, Write, check, expand
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-CODE = '"""Get."""\n# --8<-- [start:read]\na = 1\n# --8<-- [end:read]\n'
+CODE = '"""Get."""\n# --8<-- [start:read]\na = 1\nb = 2\nc = 3\nd = 4\ne = 5\n# --8<-- [end:read]\n'
 PAGE = "docs/page.md"
 REASON = "(no C#: none there; no Node.js: none there)"
 ASYNC = "snippets/shop/get_async.py"
@@ -105,7 +105,7 @@ def test_variant_alone_is_an_example_too(course: Path) -> None:
 BAD = {
     "section that the variant lacks": (ASYNC, '"""Get."""\n', f"{PAGE}:3: {ASYNC} has no section read; it has "),
     "section that the variant alone has": (
-        ASYNC, CODE + CODE.replace("read", "await"), f"{ASYNC}:6: no page shows section await"),
+        ASYNC, CODE + CODE.replace("read", "await"), f"{ASYNC}:10: no page shows section await"),
     "reason for a variant that is there": (
         PAGE, f"::: shop/get read {REASON[:-1]}; no Python (async): x)\n",
         f"{PAGE}:1: gives a reason for the lack of Python (async), which is there"),

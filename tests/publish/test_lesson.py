@@ -140,7 +140,7 @@ def test_fault_is_found_with_its_line(root: Path, name: str) -> None:
 
 
 def test_slides_are_due_from_the_beginning_of_their_section(root: Path) -> None:
-    plan, _ = lesson.load(Course(root))
+    plan = lesson.load(Course(root)).data
     assert plan.due() == {"title": 0, "read": 120}
     assert lesson.clock(plan.due()["read"]) == "02:00"
     assert deck.first_slides(Course(root)) == {"index.md": "title", "patterns/get.md": "read"}

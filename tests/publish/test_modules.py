@@ -91,11 +91,12 @@ def test_contributing_names_every_module_and_no_other() -> None:
     for cell in re.findall(r"^\| (`.*?) \|", section, re.MULTILINE):
         folder = ""
         for name in re.findall(r"`([^`]+)`", cell):
-            path = name if "/" in name else f"{folder}/{name}"
-            folder = path.rpartition("/")[0]
-            assert (ROOT / path).is_file(), f"{path} is not there"
+            path = name if (ROOT / name).exists() else f"{folder}/{name}"
+            folder = path.rstrip("/").rpartition("/")[0]
+            assert (ROOT / path).exists(), f"{path} is not there"
             assert path not in named, f"{path} is named twice"
             named.add(path)
+            named |= {file.relative_to(ROOT).as_posix() for file in (ROOT / path).rglob("*")}  # of a folder
     code = [path for folder in TOLD for end in ("py", "js", "mjs") for path in (ROOT / folder).rglob(f"*.{end}")]
     there = {path.relative_to(ROOT).as_posix() for path in code if path.name != "__init__.py"}
     assert there - named == set()

@@ -8,9 +8,10 @@ from publish import draw
 from publish.pages import diagrams
 from publish.pages.check import check
 from publish.pages.expand import Expander
-from publish.pages.protocol import Part, Text
+from publish.pages.protocol import Part
 from publish.sources.course import Course, once
-from publish.sources.files import Fault
+from publish.sources.files import Fault, Text
+from publish.sources.nodes import Read
 from tests.publish.conftest import Write
 
 DATA = "docs/_course/words.yml"
@@ -18,21 +19,21 @@ FENCE = "```mermaid\nflowchart LR\n  accTitle: T\n  accDescr: D\n  a --> b\n```"
 
 
 @once
-def read(course: Course) -> tuple[dict[str, str], list[Fault]]:
+def read(course: Course) -> Read[dict[str, str]]:
     words = course.yaml(DATA).data or {}
-    return words, [] if words else [Fault(DATA, 1, "has no words")]
+    texts = [Text(DATA, number, text) for number, text in enumerate(words.values(), 1)]
+    return Read(words, [] if words else [Fault(DATA, 1, "has no words")], texts)
 
 
 PART = Part(
     "words",
     ("list",),
-    ids=lambda course: read(course)[0],
-    render=lambda course, section: ", ".join(read(course)[0].values()) if section == "list" else read(course)[0][section],
+    ids=lambda course: read(course).data,
+    render=lambda course, section: ", ".join(read(course).data.values()) if section == "list" else read(course).data[section],
     read=read,
-    faults=lambda course: [Fault(DATA, 2, "is long")] if len(read(course)[0]) > 2 else [],
-    texts=lambda course: [Text(DATA, number, text) for number, text in enumerate(read(course)[0].values(), 1)],
+    faults=lambda course: [Fault(DATA, 2, "is long")] if len(read(course).data) > 2 else [],
     diagrams=lambda _: [Text(DATA, 1, FENCE)],
-    fill=lambda course, text: text.replace("{words}", str(len(read(course)[0]))),
+    fill=lambda course, text: text.replace("{words}", str(len(read(course).data))),
     marks=lambda _, path, text: [Fault(path, 1, "marks badly")] if "{word}" in text else [],
 )  # fmt: skip
 SOUND = {

@@ -12,7 +12,7 @@ from publish.parts import questions, quiz
 from publish.sources.course import Course
 from tests.publish.conftest import ROOT, Write, check, html, our_site
 
-CODE = "{0} --8<-- [start:read]\na = 1\n{0} --8<-- [end:read]\n"
+CODE = "{0} --8<-- [start:read]\na = 1\nb = 2\nc = 3\nd = 4\ne = 5\n{0} --8<-- [end:read]\n"
 FILE = f"{questions.FOLDER}/page.yml"
 ASKED = """\
 - id: colon
@@ -112,8 +112,8 @@ BAD: dict[str, tuple[str, str, str]] = {
     "two steps": ("    - Three\n", "", "40: 2 steps have no order worth asking for"),
     "same step twice": ("- Three", "- Two", "40: two of its answers read the same"),
     "step with fields": ("- Three", "- text: Three", "48: a step is no text"),
-    "unknown proof": ("proof:it_reads", "proof:it_writes", "7: no test is called it_writes"),
-    "code of its own": ("Counting.", "<pre>x</pre>", "40: is HTML code that no test has run"),
+    "unknown proof": ("proof:it_reads", "proof:it_writes", "9: no test is called it_writes"),
+    "code of its own": ("Counting.", "<pre>x</pre>", "49: is HTML code that no test has run"),
     "question that is text": ("- id: both\n", "- Both\n- id: both\n", "12: a question has no fields"),
     "file that is text": (ASKED, "Questions\n", "1: the file is no list"),
     "file that is a mapping": (ASKED, "colon:\n  ask: x\n", "1: the file is no list"),

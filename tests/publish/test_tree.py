@@ -232,7 +232,7 @@ def test_words_are_lists_in_lists_with_a_link_at_each_end(course: Path) -> None:
     page = shown(course, "words")
     assert [one.get_text() for one in page.select(".tree-ask")] == ["Is it <slow>?", "Does it write?"]
     assert page.select(".tree-text")[0].get_text() == "Yes & it hurts"
-    paths = list(tree.read(Course(course))[0].paths())
+    paths = list(tree.read(Course(course)).data.paths())
     assert [[answer.id for answer in path] for path in paths] == [
         ["yes-it-is", "a"],
         ["yes-it-is", "b"],
@@ -264,7 +264,7 @@ def test_steps_are_room_for_the_script(course: Path) -> None:
 # The course's own tree
 
 OWN_COURSE = Course(ROOT)
-OWN, _ = tree.read(OWN_COURSE)
+OWN = tree.read(OWN_COURSE).data
 PATHS = list(OWN.paths())
 PATTERNS = {"cache-aside", "read-through", "write-through", "write-behind", "refresh-ahead", "stampede"}
 

@@ -28,7 +28,7 @@ from tests.publish.conftest import our_site
 from tests.site.conftest import Open
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PLAN, _ = lesson.load(Course(ROOT))
+PLAN = lesson.load(Course(ROOT)).data
 SLIDES = PLAN.slides
 LABELS = [language.label for language in PROGRAMMING]
 DECK = "present/index.html"
@@ -119,7 +119,7 @@ def test_topic_pages_and_slides_lead_to_each_other(site: Path) -> None:
         here = [str(link["href"]) for link in links if link.get_text() == "Present from here"]
         assert len(here) == 1
         target, _, slide = here[0].partition("#/")
-        assert (resolve(path, target), slide) == (DECK, first[page])
+        assert (resolve(path, target, "/"), slide) == (DECK, first[page])
 
 
 def test_links_from_pages_land_on_their_slide(page: Open, home: str) -> None:
@@ -141,7 +141,10 @@ def test_every_slide_is_reached_by_its_id(page: Open) -> None:
         """async ids => {
           const reached = [];
           for (const id of ids) {
-            const moved = new Promise(done => addEventListener("hashchange", done, {once: true}));
+            const moved = new Promise((done, fail) => {
+              addEventListener("hashchange", done, {once: true});
+              setTimeout(fail, 5000, new Error(`the address does not become ${id}`));
+            });
             location.hash = `#/${id}`;
             await moved;
             const slide = Reveal.getCurrentSlide();
@@ -474,9 +477,10 @@ def test_reload_of_the_deck_keeps_the_speaker_view_and_its_clock(page: Open, hom
     speaker.wait_for_function(f"() => ({seconds})() >= 2")
     before = speaker.evaluate(seconds)
     tab.reload()
-    ready(tab).evaluate("""new Promise(done => addEventListener("message", ({data}) => {
-      if (String(data).includes("heartbeat")) done(); // by which the deck has found the speaker view again
-    }))""")
+    ready(tab).evaluate("""new Promise((done, fail) => { // the deck, which hears it first, has found the view again
+      addEventListener("message", ({data}) => String(data).includes("heartbeat") && done());
+      setTimeout(fail, 5000, new Error("the speaker view gives no sign of life"));
+    })""")
     tab.keyboard.press("PageDown")
     expect_speaker_on(speaker, SLIDES[1])
     assert speaker.evaluate(seconds) >= before

@@ -95,7 +95,8 @@ def test_enter_in_the_filter_does_not_leave_the_page(page: Open) -> None:
 COPIES = """async () => {
   const copies = {};
   for (const button of document.querySelectorAll(".program .copy-file"))
-    copies[button.dataset.file] = await new Promise(done => {
+    copies[button.dataset.file] = await new Promise((done, fail) => {
+      setTimeout(fail, 5000, new Error(`${button.dataset.file} is not copied`));
       navigator.clipboard.write = async ([item]) => done(await (await item.getType("text/plain")).text());
       button.click();
     });

@@ -12,7 +12,7 @@ from publish.sources.course import Course
 from tests.site.conftest import Open
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-MATRIX, _ = matrix.read(Course(ROOT))
+MATRIX = matrix.read(Course(ROOT)).data
 NAMES = [row.name for row in MATRIX.rows]
 SORTED = [column for column in MATRIX.columns if column.up]
 PAGE = "reference/patterns.html"

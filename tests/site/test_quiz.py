@@ -22,7 +22,7 @@ from tests.site.conftest import Open
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BANK = questions.by_id(Course(ROOT))
-GOALS = lesson.load(Course(ROOT))[0].objectives
+GOALS = lesson.load(Course(ROOT)).data.objectives
 PAGE = "quiz/index.html"
 TOPIC = "patterns/cache-aside.html"  # asks one of the questions
 ASKED = "lost-delete"  # this one

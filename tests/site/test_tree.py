@@ -12,7 +12,7 @@ from publish.sources.course import Course
 from tests.site.conftest import Open
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-TREE, _ = tree.read(Course(ROOT))
+TREE = tree.read(Course(ROOT)).data
 PATHS = list(TREE.paths())
 DEEP, SHORT = max(PATHS, key=len), min(PATHS, key=len)
 PAGE = "decision-tree.html"
@@ -68,7 +68,10 @@ def focus(page: Page, name: str) -> None:
 WALK = """async paths => {
   const form = document.querySelector(".tree-steps"), all = pick => [...form.querySelectorAll(pick)];
   const press = async text => {
-    const turned = new Promise(done => addEventListener("hashchange", done, {once: true}));
+    const turned = new Promise((done, fail) => {
+      addEventListener("hashchange", done, {once: true});
+      setTimeout(fail, 5000, new Error(`${text} leads nowhere`));
+    });
     all("button").find(one => one.textContent === text).click();
     await turned;
   };
