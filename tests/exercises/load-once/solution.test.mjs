@@ -5,13 +5,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
 
 import { Bestsellers } from "../../../snippets/exercises/load-once/solution.mjs";
-<<<<<<< HEAD
-import { flushed, keys } from "../../../harness/redis_server.mjs";
-import { overtake, loseLock } from "./callers.mjs";
-=======
 import { flushed, keys } from "../../../harness/redis_server.mjs";
 import { overtake, loseLock } from "../../../practice/exercises/load-once/callers.mjs";
->>>>>>> 6c51d47ef89eea670b2680be85fc65da1af2d9fa
 
 /** A shop on an empty Redis; the client is closed when the test ends. */
 async function makeShop(t, query = () => "ours") {
