@@ -13,16 +13,17 @@ from typing import TypeVar
 import pytest
 
 from harness.servers import redis_server_binary, shared_cluster
+from harness.shared import shared_redis
 from harness.tls import KEY, shared_tls
 from harness.toolchain import NODE, need, run
 from publish.sources import languages, proofs
 
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parent.parent
+TESTS = "harness/csharp/Tests/Tests.csproj"
 LIMIT = 300  # seconds for a file of tests, the first build included
 
 Results = dict[str, str]  # by test name: "" where it passed, else what it said
-redis_url = ""  # the session's Redis, which the tests share and flush; set by session.py
 
 
 def once(function: Callable[..., T]) -> Callable[..., T]:
@@ -45,9 +46,14 @@ def once(function: Callable[..., T]) -> Callable[..., T]:
 
 
 def environment(text: str) -> dict[str, str]:
-    """Return what tests with this text may ask for. A cluster and a TLS endpoint are started only for their names."""
-    found = {"REDIS_URL": redis_url, "REDIS_SERVER": redis_server_binary()}
+    """Return what tests with this text may ask for. A cluster and a TLS endpoint are started only for their names.
+
+    Redis and cluster are empty: the tests refuse others.
+    """
+    shared_redis().flush()
+    found = {"REDIS_URL": shared_redis().url, "REDIS_SERVER": redis_server_binary()}
     if "REDIS_CLUSTER_URL" in text:
+        shared_cluster().flush()
         found["REDIS_CLUSTER_URL"] = shared_cluster().url
     if "REDIS_TLS_URL" in text:
         tls = shared_tls()
@@ -119,10 +125,19 @@ def node_results(path: Path) -> Results:
 
 
 @once
+def dotnet_build() -> None:
+    """Build the C# snippets and tests, and hold them to the code style. Raises RuntimeError with what is wrong."""
+    result = run(["dotnet", "build", TESTS, "--nologo", "--verbosity", "quiet"], ROOT, LIMIT)
+    if result.returncode:
+        raise RuntimeError(f"the C# does not build:\n{result.stdout}\n{result.stderr}")
+
+
+@once
 def dotnet_results(files: frozenset[Path]) -> dict[str, Results]:
     """Build all C# tests, run those of these files, return the results by class. Raises RuntimeError if it cannot."""
+    dotnet_build()
     with tempfile.TemporaryDirectory() as folder:
-        command = ["dotnet", "test", "tests/csharp/Tests/Tests.csproj", "--nologo"]
+        command = ["dotnet", "test", TESTS, "--nologo", "--no-build"]
         command += ["--filter", "|".join(f"FullyQualifiedName~{file.stem}." for file in sorted(files))]
         command += ["--logger", "trx;LogFileName=t.trx", "--results-directory", folder]
         result = run(command, ROOT, LIMIT, **environment("".join(file.read_text("utf-8") for file in files)))
@@ -174,9 +189,9 @@ def runner(file: str) -> type[ForeignFile] | None:
 def share(nodeid: str) -> str:
     """Return what a test shares with others, which must then run in one process; its own name where it is nothing."""
     file = nodeid.partition("::")[0]
-    if "dotnet format" in nodeid:
+    if nodeid.endswith("[C#]"):
         return CSharpFile.shared
-    if "test_contract.py" in file or "test_traced_program" in nodeid:
+    if "test_contract.py" in file or "test_docs.py" in file or "test_traced_program" in nodeid:
         return "the runs of the programs"
     found = runner(file)
     if found:

@@ -1,29 +1,54 @@
 """A pytest plugin for pytest-markdown-docs: the Python that a Markdown file stands for.
 
-For a page of the course that is, for each program in Python that it includes, the whole program with `main` called: a
-section alone only defines functions and proves nothing. For any other file it is the literal fences.
+For a page of the course that is, for each program in Python that it includes, the whole program: a section alone only
+defines functions and proves nothing. For any other file it is the literal fences.
+
+A program runs as a reader runs it, and once: where RUNS_FILE names the outputs of programs that have run (by the digest
+of their files, so that a file which has changed since runs again), the page is held against that run.
 """
 
+import functools
+import json
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from harness.runs import ran
 from publish.sources import snippets
 from publish.sources.blocks import split
+from publish.sources.files import digest
 from publish.sources.includes import parse
 from publish.sources.snippets import Snippet, Snippets
 
 ROOT = Path(__file__).resolve().parent.parent
-WANTS_EMPTY = {"anti-patterns/eviction"}  # refuses a Redis that holds keys, as the programs before it leave some
-EMPTY = "import os, redis; redis.Redis.from_url(os.environ['REDIS_URL']).flushall()\n"
+RUNS_FILE = "RUNS_FILE"  # the environment variable
+CALL = "from harness.page_programs import prints_what_is_stored\nprints_what_is_stored({!r})\n"
+
+
+@functools.cache
+def library() -> Snippets:
+    """Return the snippets."""
+    return snippets.read(ROOT)
+
+
+@functools.cache
+def known() -> dict[str, str]:
+    """Return the outputs of the programs that have run already, by the digest of their files."""
+    file = os.environ.get(RUNS_FILE)
+    return json.loads(Path(file).read_text("utf-8")) if file else {}
+
+
+def prints_what_is_stored(path: str) -> None:
+    """Hold what a program prints against what the page shows."""
+    [program] = [one for one in library().files if one.path == path]
+    output = known().get(digest(program.text)) or ran(program).output
+    assert output == library().outputs[program.example], f"{path} prints something else: {output}"
 
 
 class Parser:
     """Looks to pytest-markdown-docs like a markdown-it parser."""
-
-    def __init__(self) -> None:
-        self.library = snippets.read(ROOT)
 
     def parse(self, markdown: str) -> list[SimpleNamespace]:
         """Return a fence token for each literal fence, and for each program in Python that is included."""
@@ -35,12 +60,10 @@ class Parser:
                 continue
             for number, line in enumerate(lines, block.line):
                 include = parse(line)
-                for program in callable_programs(self.library, include.example) if include else ():
+                for program in callable_programs(library(), include.example) if include else ():
                     if program.path not in programs:
                         programs.add(program.path)
-                        file = f"__file__ = {str(ROOT / program.path)!r}  # some start themselves once more\n"
-                        file += EMPTY if program.example in WANTS_EMPTY else ""
-                        fences.append(fence("python", f"{file}{program.whole}\n{program.language.call}\n", number))
+                        fences.append(fence("python", CALL.format(program.path), number))
         return fences
 
 

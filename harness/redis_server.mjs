@@ -11,13 +11,27 @@ const stops = new Set();
 process.on("exit", () => stops.forEach((stop) => stop()));
 for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(1));
 
-/** The URL of the session's Redis with nothing in it. No default: whatever it names is flushed. */
-export async function flushed() {
-  if (!process.env.REDIS_URL) throw new Error("Set REDIS_URL to a Redis that may be flushed.");
-  const client = new Redis(process.env.REDIS_URL, { maxRetriesPerRequest: 1 });
+const seenEmpty = {}; // by address: the look at it before anything is flushed
+
+/** Flush a database of a Redis. At the first time all databases must be empty: it may be one that we did not start. */
+async function flush(client) {
+  const { host, port } = client.options;
+  const address = `${host}:${port}`;
+  seenEmpty[address] ??= client.info("keyspace").then((info) => {
+    const [held] = info.match(/^db\d+:keys=\d+/m) ?? [];
+    if (held) throw new Error(`${address} holds keys (${held}); the tests flush it, so they refuse.`);
+  });
+  await seenEmpty[address];
+  await client.flushdb();
+}
+
+/** The URL of the Redis that all tests share, with nothing in it. No default: whatever it names is flushed. */
+export async function flushed(url = process.env.REDIS_URL) {
+  if (!url) throw new Error("Set REDIS_URL to a Redis that may be flushed.");
+  const client = new Redis(url, { maxRetriesPerRequest: 1 });
   const nodes = client.isCluster ? await primaries(client) : [client];
-  await Promise.all(nodes.map((node) => node.flushall())).finally(() => client.disconnect());
-  return process.env.REDIS_URL;
+  await Promise.all(nodes.map(flush)).finally(() => client.disconnect());
+  return url;
 }
 
 /** The primaries of a cluster, each a client, once they are known. */
@@ -37,7 +51,7 @@ export async function flushedShards(t, url) {
   const cluster = new Redis.Cluster([url]);
   const shards = await primaries(cluster);
   t.after(() => cluster.disconnect());
-  await Promise.all(shards.map((shard) => shard.flushall()));
+  await Promise.all(shards.map(flush));
   return shards;
 }
 

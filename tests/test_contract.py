@@ -2,19 +2,18 @@
 
 import re
 import shlex
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from harness import record, runner, toolchain
+from harness import record, runner, runs, toolchain
+from harness.runs import ran
 from harness.toolchain import PROGRAMS
 from publish.parts import keys
 from publish.sources import ledger, snippets
 from publish.sources.course import Course
-from publish.sources.snippets import Snippet
 
 ROOT = Path(__file__).resolve().parent.parent
 LIBRARY = snippets.read(ROOT)
@@ -24,19 +23,6 @@ BY_PATH = {snippet.path: snippet for snippet in LIBRARY.files}
 PROGRAMS_BY_PATH = {path: snippet for path, snippet in BY_PATH.items() if not snippet.language.transcript}
 
 
-POOL = ThreadPoolExecutor(max_workers=2)  # programs run two at a time: each has a Redis of its own
-
-
-STARTED: dict[str, Future[runner.Ran]] = {}
-
-
-def start(path: str) -> Future[runner.Ran]:
-    """Run a snippet once in this session."""
-    if path not in STARTED:
-        STARTED[path] = POOL.submit(runner.run_snippet, BY_PATH[path])
-    return STARTED[path]
-
-
 @pytest.fixture(scope="module", autouse=True)
 def start_all(request: pytest.FixtureRequest) -> None:
     """Start, ahead of their tests, the programs that this session asks for."""
@@ -44,13 +30,7 @@ def start_all(request: pytest.FixtureRequest) -> None:
     for path, snippet in BY_PATH.items():
         wanted = any(f"{name}[{path}]" in asked for name in ledger.RUNS)
         if wanted and toolchain.has(snippet.language.tool):
-            start(path)
-
-
-def ran(snippet: Snippet) -> runner.Ran:
-    """Return what a snippet did, if its toolchain is here."""
-    toolchain.need(snippet.language.tool)
-    return start(snippet.path).result()
+            runs.start(snippet)
 
 
 @pytest.mark.parametrize("path", BY_PATH)
@@ -113,7 +93,7 @@ def test_exempt_program_needs_its_exemption(example: str) -> None:
 @pytest.mark.parametrize("path", PROGRAMS_BY_PATH)
 def test_lines_that_a_reader_types_are_those_that_the_runner_uses(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     snippet, typed = BY_PATH[path], []
-    wait(STARTED.values())  # what is patched here, they use
+    runs.wait_for_all()  # what is patched here, they use
     monkeypatch.setattr(runner, "Server", lambda: SimpleNamespace(url="", stop=lambda: None))
     monkeypatch.setattr(runner, "keys", lambda _: {})
     monkeypatch.setattr(runner, "Watch", lambda _: SimpleNamespace(written=frozenset))

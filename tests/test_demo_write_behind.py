@@ -12,7 +12,7 @@ from practice import demo_write_behind
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def test_demo_ends_well() -> None:
+def test_demo_ends_well_and_leaves_the_redis_that_redis_url_names_alone(readers_redis: Server) -> None:
     command = [sys.executable, "-m", "practice.demo_write_behind"]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert result.returncode == 0, result.stdout + result.stderr

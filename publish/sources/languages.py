@@ -100,7 +100,7 @@ CSHARP = Language(
     packages=r"^#:package (.*)$",
     run="dotnet run {file}",
     client="StackExchange.Redis",
-    lock="tests/csharp/Tests/Tests.csproj",
+    lock="harness/csharp/Snippets/Snippets.csproj",
     locked=r'PackageReference Include="(.+?)" Version="(.+?)"',
     tool=".NET 10 SDK",
     get="https://dot.net, or on Debian and Ubuntu: apt install dotnet-sdk-10.0",

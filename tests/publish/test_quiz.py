@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup, Tag
 
+from harness.runs import ran
 from publish.parts import questions, quiz
 from publish.sources.course import Course
 from tests.publish.conftest import ROOT, Write, check, html, our_site
-from tests.test_contract import BY_PATH, ran
 
 CODE = "{0} --8<-- [start:read]\na = 1\nb = 2\nc = 3\nd = 4\ne = 5\n{0} --8<-- [end:read]\n"
 FILE = f"{questions.FOLDER}/page.yml"
@@ -297,10 +297,11 @@ def test_quiz_page_asks_everything_once_and_in_order(course: Path) -> None:
 # The course's own questions
 
 OURS = questions.by_id(Course(ROOT))
+SNIPPETS = {snippet.path: snippet for snippet in Course(ROOT).snippets.files}
 TRACED = [
     (question.id, snippet.path)
     for question in OURS.values()
-    for snippet in BY_PATH.values()
+    for snippet in SNIPPETS.values()
     if snippet.example == question.program
 ]
 
@@ -308,7 +309,7 @@ TRACED = [
 @pytest.mark.parametrize(("id", "path"), TRACED)
 def test_traced_program_prints_the_right_option(id: str, path: str) -> None:
     question = OURS[id]
-    line = ran(BY_PATH[path]).output.splitlines()[int(question.line) - 1]
+    line = ran(SNIPPETS[path]).output.splitlines()[int(question.line) - 1]
     assert [option.text for option in question.options if option.right] == [line]
 
 

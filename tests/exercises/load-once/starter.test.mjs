@@ -5,7 +5,7 @@ import { Redis } from "ioredis";
 
 import { Bestsellers } from "../../../snippets/exercises/load-once/starter.mjs";
 import { flushed } from "../../../harness/redis_server.mjs";
-import { overtake, loseLock } from "./callers.mjs";
+import { overtake, loseLock } from "../../../practice/exercises/load-once/callers.mjs";
 
 /** A shop on an empty Redis; the client is closed when the test ends. */
 async function makeShop(t, query = () => "ours") {

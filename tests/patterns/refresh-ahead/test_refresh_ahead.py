@@ -175,7 +175,8 @@ def test_report_that_nobody_reads_expires(example: ModuleType, reports: Any, db:
     assert db.loads == 1
 
 
-def test_value_and_ttl_are_of_one_moment(reports: Any) -> None:
+def test_value_and_ttl_are_of_one_moment(example: ModuleType, own_server: Server, db: Database) -> None:
+    reports = example.Reports(example.connect(own_server.url), db.load)
     reports.get("7")
     reports.cache.config_resetstat()
     reports.get("7")

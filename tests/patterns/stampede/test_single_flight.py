@@ -76,8 +76,8 @@ def test_failed_load_reaches_all_who_wait_and_is_forgotten(books: Any) -> None:
     assert books.get("scifi") == ["Dune"]
 
 
-def test_fifty_callers_in_one_process_send_one_get(books: Any) -> None:
-    books.cache.config_resetstat()
+def test_fifty_callers_in_one_process_send_one_get(example: ModuleType, own_server: Server) -> None:
+    books = example.Bestsellers(example.connect(own_server.url), None)
     callers_that_share_a_flight(books, 50, lambda _: ["Dune"])
     calls = {name: stat["calls"] for name, stat in books.cache.info("commandstats").items()}
     assert (calls["cmdstat_get"], calls["cmdstat_set"]) == (1, 1)

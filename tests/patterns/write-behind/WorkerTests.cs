@@ -5,6 +5,7 @@ using Xunit;
 using static Worker;
 
 /// <summary>What the write-behind page claims of the worker, in C#.</summary>
+[Collection(nameof(WorkerTests))] // not on the Redis that others share
 public sealed class WorkerTests : IAsyncLifetime
 {
     const string Stream = "stream:carts", Group = "writers", Pen1 = """{"pen":1}""", Pen2 = """{"pen":2}""";

@@ -4,6 +4,7 @@ using Xunit;
 using static AzureConnection;
 
 /// <summary>What the connections page claims of its connection to Azure Managed Redis, on a server like it.</summary>
+[Collection(nameof(AzureTests))] // not on the Redis that others share
 public sealed class AzureTests
 {
     static string Given(string name) =>

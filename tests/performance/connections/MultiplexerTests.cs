@@ -5,6 +5,7 @@ using Xunit;
 using static Multiplexer;
 
 /// <summary>What the connections page claims of StackExchange.Redis.</summary>
+[Collection(nameof(MultiplexerTests))] // not on the Redis that others share
 public sealed class MultiplexerTests
 {
     /// <summary>How many connections the server has accepted so far, by its own count.</summary>
@@ -37,7 +38,8 @@ public sealed class MultiplexerTests
     [Fact(DisplayName = "every_service_gets_the_same_multiplexer")]
     public async Task EveryServiceGetsTheSameMultiplexer()
     {
-        var redis = await ConnectAsync(await RedisServer.FlushedSessionAsync());
+        await using var server = await RedisServer.StartAsync();
+        var redis = await ConnectAsync(server.Url);
         await using (var services = Register(redis))
         {
             using var scope = services.CreateScope();
@@ -47,7 +49,7 @@ public sealed class MultiplexerTests
         }
         Assert.False(redis.IsConnected); // the container has disposed it
 
-        await using var own = await ConnectAsync(await RedisServer.FlushedSessionAsync());
+        await using var own = await ConnectAsync(server.Url);
         await using (Register(own)) { }
         Assert.True(own.IsConnected); // nobody had asked for it
     }

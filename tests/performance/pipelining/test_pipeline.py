@@ -68,8 +68,8 @@ def test_set_many_names_the_keys_that_failed(example: ModuleType, own_server: Se
     assert sorted(failed) == sorted(VALUES)  # out of memory, each of them
 
 
-def test_no_multi_is_sent_without_transaction(example: ModuleType, client: redis.Redis) -> None:
-    client.config_resetstat()
+def test_no_multi_is_sent_without_transaction(example: ModuleType, own_server: Server) -> None:
+    client = redis.Redis.from_url(own_server.url)
     example.set_many(client, VALUES, 60)
     assert "cmdstat_multi" not in client.info("commandstats")
     with client.pipeline() as pipe:

@@ -4,6 +4,7 @@ using StackExchange.Redis.Availability;
 using Xunit;
 
 /// <summary>What the resilience page claims of retries, in C#.</summary>
+[Collection(nameof(RetryTests))] // not on the Redis that others share
 public sealed class RetryTests : IAsyncLifetime
 {
     RedisServer server = null!;

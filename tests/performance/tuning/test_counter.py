@@ -7,6 +7,8 @@ from types import ModuleType
 import pytest
 import redis
 
+from harness.servers import Server
+
 
 @pytest.fixture
 def client(redis_url: str) -> redis.Redis:
@@ -42,7 +44,8 @@ def test_counter_without_a_ttl_gets_one(example: ModuleType, client: redis.Redis
     assert client.ttl("counter:tickets") > 0
 
 
-def test_script_survives_a_flush(example: ModuleType, client: redis.Redis) -> None:
+def test_script_survives_a_flush(example: ModuleType, own_server: Server) -> None:
+    client = redis.Redis.from_url(own_server.url)
     take = example.counter(client, "tickets")
     assert take(10, 60) == 1
     client.script_flush()

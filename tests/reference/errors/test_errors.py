@@ -38,11 +38,10 @@ def test_busygroup_means_that_the_group_is_there(example: ModuleType, cache: red
     assert not cache.exists("stream:demo")
 
 
-def test_noscript_means_that_redis_does_not_know_the_script(
-    example: ModuleType, cache: redis.Redis, redis_url: str
-) -> None:
+def test_noscript_means_that_redis_does_not_know_the_script(example: ModuleType, own_server: Server) -> None:
+    cache = redis.Redis.from_url(own_server.url)
     assert example.unknown_script(cache).startswith("NoScriptError: No matching script")
-    assert raw(redis_url, f"EVALSHA {'0' * 40} 0").startswith("-NOSCRIPT")
+    assert raw(own_server.url, f"EVALSHA {'0' * 40} 0").startswith("-NOSCRIPT")
     script = cache.register_script("return 1")
     assert script() == 1
     cache.script_flush()

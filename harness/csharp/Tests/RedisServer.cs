@@ -1,9 +1,12 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using StackExchange.Redis;
 
-[assembly: Xunit.CollectionBehavior(DisableTestParallelization = true)] // the tests share one Redis
+// The tests share one Redis and so take turns, but for classes that name a collection: theirs have servers of their own,
+// and mostly wait.
+[assembly: Xunit.CollectionBehavior(Xunit.CollectionBehavior.CollectionPerAssembly, MaxParallelThreads = 4)]
 
 /// <summary>A private redis-server without persistence, on 127.0.0.1 only, for a test to kill.</summary>
 sealed class RedisServer(Process keeper, string url) : IAsyncDisposable
@@ -66,11 +69,14 @@ sealed class RedisServer(Process keeper, string url) : IAsyncDisposable
         await ConnectionMultiplexer.ConnectAsync($"{new Uri(url).Authority},allowAdmin=true");
 
     /// <summary>The URL of the Redis that all tests share, with nothing in it.</summary>
-    public static async Task<string> FlushedSessionAsync()
+    public static Task<string> FlushedSessionAsync() => FlushedAsync(
+        Environment.GetEnvironmentVariable("REDIS_URL") ?? throw new InvalidOperationException("Set REDIS_URL"));
+
+    /// <summary>The URL, once there is nothing in the Redis there.</summary>
+    public static async Task<string> FlushedAsync(string url)
     {
-        var url = Environment.GetEnvironmentVariable("REDIS_URL") ?? throw new InvalidOperationException("Set REDIS_URL");
         await using var admin = await AdminAsync(url);
-        await Task.WhenAll(admin.GetServers().Where(node => !node.IsReplica).Select(node => node.FlushAllDatabasesAsync()));
+        await Task.WhenAll(admin.GetServers().Where(node => !node.IsReplica).Select(FlushAsync));
         return url;
     }
 
@@ -82,7 +88,21 @@ sealed class RedisServer(Process keeper, string url) : IAsyncDisposable
     public static async Task<ConnectionMultiplexer> FlushedClusterAsync(string? url)
     {
         var admin = await AdminAsync(url ?? throw new InvalidOperationException("Set REDIS_CLUSTER_URL"));
-        await Task.WhenAll(admin.GetServers().Select(shard => shard.FlushAllDatabasesAsync()));
+        await Task.WhenAll(admin.GetServers().Select(FlushAsync));
         return admin;
+    }
+
+    static readonly ConcurrentDictionary<EndPoint, Task> SeenEmpty = [];
+
+    // Flushes database 0. At the first time all databases must be empty: it may be a Redis that we did not start.
+    static async Task FlushAsync(IServer server)
+    {
+        await SeenEmpty.GetOrAdd(server.EndPoint, async _ =>
+        {
+            foreach (var held in (await server.InfoAsync("keyspace")).SelectMany(section => section))
+                throw new InvalidOperationException(
+                    $"{server.EndPoint} holds keys ({held.Key}:{held.Value}); the tests flush it, so they refuse.");
+        });
+        await server.FlushDatabaseAsync(0);
     }
 }

@@ -32,7 +32,7 @@ class Stage:
         self.program, self.url = program, url
         self.redis = redis.Redis.from_url(url, decode_responses=True)
         self.redis.client_unpause()
-        self.redis.flushall()
+        self.redis.flushdb()
 
     def caller(self) -> "Future[str]":
         """Start a caller that wants the bestsellers among the books."""
