@@ -5,7 +5,6 @@ The server says what it does, line by line, and the browser shows it: tests wait
 
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -19,10 +18,9 @@ from playwright.sync_api import Browser, Page, expect
 
 from harness import small_course
 from harness.servers import die_with_parent, free_port
-from harness.small_course import OTHER, PAGE, PROGRAM, ROOT
+from harness.small_course import OTHER, PAGE, PROGRAM
 from publish.pages.kept import FOLDER
 
-WHOLE = ["docs", "snippets", "tests", "harness", "practice", "benchmarks", "publish", "mkdocs.yml", "ledger.jsonl"]
 LIMIT = 180  # seconds after which a server that says nothing is ended, whatever the machine has to do meanwhile
 
 
@@ -223,16 +221,9 @@ def test_sigterm_leaves_nothing(start: Callable[[int], Serve]) -> None:
     assert files(server.course) == server.files
 
 
-def test_whole_course_is_served_and_shows_an_edit(site: Path, tmp_path: Path, browser: Browser) -> None:
+def test_whole_course_is_served_and_shows_an_edit(site: Path, copy: Path, browser: Browser) -> None:
     """`site` comes first, because it writes the ledger that the copy needs."""
-    course = tmp_path / "the course"
-    for name in WHOLE:
-        if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, course / name, ignore=shutil.ignore_patterns("__pycache__", "bin", "obj"))
-        else:
-            shutil.copy2(ROOT / name, course / name)
-    (course / "node_modules").symlink_to(ROOT / "node_modules")
-    server = Serve(course, free_port())
+    server = Serve(copy, free_port())
     try:
         page = browser.new_page()
         page.set_default_timeout(LIMIT * 1000)
