@@ -166,6 +166,8 @@ class CSharpFile(ForeignFile):
 def share(nodeid: str) -> str:
     """Return what a test shares with others, which must then run in one process; its own name where it is nothing."""
     file = nodeid.partition("::")[0]
+    if file.endswith("site/test_pages.py"):
+        return "the visit to " + nodeid.partition("[")[2].partition(",")[0]
     if file.endswith("Tests.cs") or "dotnet format" in nodeid:
         return "the C# build"
     if "test_contract.py" in file or "test_traced_program" in nodeid:
