@@ -20,6 +20,6 @@ export default [
   },
   {
     files: ["docs/assets/*.js", "publish/**/*.js", "harness/browser/*.js"],
-    languageOptions: { globals: { ...globals.browser, axe: "readonly", mermaid: "readonly" } },
+    languageOptions: { globals: { ...globals.browser, axe: "readonly", violations: "readonly", mermaid: "readonly" } },
   },
 ];

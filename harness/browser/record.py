@@ -1,4 +1,4 @@
-"""A page's own record: what a browser saw on it, kept on this machine while the page and all that it loads stay as they are.
+"""A page's own record: what a browser saw on it, kept on this machine while all that the page loads stays as it is.
 
 A record is what was seen, not a verdict: the tests assert on it as they would on a new visit. It is bound to the bytes
 of everything that the page loaded, to this package and axe, and to the browser's version.

@@ -1,7 +1,7 @@
 """What holds on every page. A browser visits each once for each screen; the tests assert on what it saw there.
 
-`make test` looks at each page wide and light, and narrow and dark: a fault of a width or of a scheme shows on one of the
-two. The other two combinations are marked `full`, for the rare fault that needs a width and a scheme together.
+`make test` looks at each page wide and light, and narrow and dark: a fault of a width or of a scheme shows on one of
+the two. The other two combinations are marked `full`, for the fault that needs a width and a scheme together.
 """
 
 import functools
@@ -81,11 +81,6 @@ def test_page_is_not_heavy(seen: Seen) -> None:
     assert len([address for address in seen.sent if address.endswith((".css", ".js"))]) >= 7, "not a cold load"
     assert not [address for address in seen.sent if "mermaid" in address]
     assert all(size <= 10_000 for size in seen.diagrams)
-
-
-@on(DRAWN, WIDE)
-def test_page_shows_its_diagrams(path: str, seen: Seen) -> None:
-    assert len(seen.diagrams) == COURSE[path].count("```mermaid")
 
 
 @on(PAGES, *ALL)
