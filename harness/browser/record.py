@@ -11,11 +11,11 @@ import os
 import re
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 from harness.browser import actions
 from harness.browser.server import find
-from harness.browser.visit import Look, Seen, Visitor
+from harness.browser.visit import Look, Seen
 
 HERE = Path(__file__).resolve().parent
 FOLDER = HERE.parent.parent / ".browser_cache"
@@ -34,7 +34,7 @@ class Records:
         self.folder = folder
         files = [file.read_bytes() for file in sorted(HERE.glob("*.*"))]
         tools = [actions.AXE, f"Chromium {version}", f"Playwright {metadata.version('playwright')}"]
-        self.eyes = digest(b"\0".join([*files, *(tool.encode() for tool in tools)]))
+        self.checks = digest(b"\0".join([*files, *(tool.encode() for tool in tools)]))
 
     def file(self, path: str, look: Look) -> Path:
         """Return where the record of a page lies."""
@@ -50,16 +50,16 @@ class Records:
         if os.environ.get("CI") or os.environ.get("ALL"):
             return None
         try:
-            record: dict[str, Any] = json.loads(self.file(path, look).read_text("utf-8"))
-        except (OSError, ValueError):
-            return None
-        same = record["eyes"] == self.eyes and record["loaded"] == self.loaded([*record["loaded"]])
-        return Seen(**record["seen"]) if same else None
+            record = json.loads(self.file(path, look).read_text("utf-8"))
+            same = record["checks"] == self.checks and record["loaded"] == self.loaded([*record["loaded"]])
+            return Seen(**record["seen"]) if same else None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None  # there is none, or it was cut short
 
     def save(self, path: str, look: Look, seen: Seen) -> None:
         """Keep what was seen on a page."""
         self.folder.mkdir(exist_ok=True)
-        record = {"eyes": self.eyes, "loaded": self.loaded(seen.loaded), "seen": dataclasses.asdict(seen)}
+        record = {"checks": self.checks, "loaded": self.loaded(seen.loaded), "seen": dataclasses.asdict(seen)}
         new = self.file(path, look).with_suffix(".new")
         new.write_text(json.dumps(record), "utf-8")
         new.replace(self.file(path, look))
@@ -70,10 +70,17 @@ class Records:
             file.unlink(missing_ok=True)
 
 
+class Visits(Protocol):
+    """Who can look at a page."""
+
+    def visit(self, path: str, look: Look) -> Seen:
+        """Return what is seen on a page."""
+
+
 class Looks:
     """What was seen on each page in this run, at most one visit each: from its record, or with open eyes."""
 
-    def __init__(self, visitor: Visitor, records: Records) -> None:
+    def __init__(self, visitor: Visits, records: Records) -> None:
         self.visitor = visitor
         self.records = records
         self.seen: dict[tuple[str, Look], Seen | Exception] = {}
