@@ -191,6 +191,8 @@ def share(nodeid: str) -> str:
     file = nodeid.partition("::")[0]
     if nodeid.endswith("[C#]"):
         return CSharpFile.shared
+    if file.endswith("site/test_pages.py"):
+        return "the visit to " + nodeid.partition("[")[2].partition(",")[0]
     if "test_contract.py" in file or "test_docs.py" in file or "test_traced_program" in nodeid:
         return "the runs of the programs"
     found = runner(file)
