@@ -14,6 +14,7 @@ import pytest
 
 from harness.servers import redis_server_binary, shared_cluster
 from harness.shared import shared_redis
+from harness.targets import SharedCluster
 from harness.tls import KEY, shared_tls
 from harness.toolchain import NODE, need, run
 from publish.sources import languages, proofs
@@ -113,6 +114,8 @@ class ForeignTest(pytest.Item):
 def node_results(path: Path) -> Results:
     """Run a file of node:test tests. Raises RuntimeError where it could not run at all."""
     command = [NODE, "--test", "--test-reporter=junit", str(path)]
+    if isinstance(shared_redis(), SharedCluster):
+        command.insert(2, "--test-force-exit")  # where tests may fail, clients that they left open would wait for ever
     result = run(command, ROOT, LIMIT, **environment(path.read_text("utf-8")))
     try:
         cases = list(ElementTree.fromstring(result.stdout).iter("testcase"))
