@@ -88,7 +88,9 @@ def run_alone(snippet: Snippet) -> Ran:
     except TimeoutError as error:
         raise TimeoutError(f"{snippet.path}: {error}") from None
     finally:
-        if own:
+        if shared:
+            shared.restore()
+        elif own:
             own.stop()
 
 

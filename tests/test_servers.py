@@ -32,23 +32,25 @@ def test_what_is_declared_is_sound() -> None:
     assert differences.read(ROOT)[1] == []
 
 
+TEST_FILE, RUN = "tests/shop/test_get", "snippets/shop/get"
 ENTRY = """
 - server: cluster
-  file: tests/shop/test_get.py
-  names: [it_reads]
   says: CROSSSLOT
   reason: two keys
+  tests:
+    tests/shop/test_get.py: [it_reads]
 """
-TEST_FILE, RUN = "tests/shop/test_get", "snippets/shop/get"
 BAD = {  # name: the file, the line and the words of the fault
     "unknown server": (ENTRY.replace("cluster", "6.2"), 2, "no server is called 6.2; there are 7.4, Valkey 9"),
-    "unknown file": (ENTRY.replace("get", "put"), 3, "test_put.py is neither a program nor the tests of one"),
-    "unknown test": (ENTRY.replace("it_reads", "it_sings"), 2, "tests/shop/test_get.py has no test it_sings"),
-    "run that is called otherwise": (ENTRY.replace(TEST_FILE, RUN), 2, "snippets/shop/get.py has no test it_reads"),
+    "unknown file": (ENTRY.replace("get", "put"), 6, "tests/shop/test_put.py has no test it_reads"),
+    "unknown test": (ENTRY.replace("it_reads", "it_sings"), 6, "tests/shop/test_get.py has no test it_sings"),
+    "test of a program's run": (ENTRY.replace(TEST_FILE, RUN), 6, "has no test it_reads; a program has its `run`"),
+    "run of tests": (ENTRY.replace("[it_reads]", "run"), 6, "tests/shop/test_get.py has no test prints what"),
     "no reason": (ENTRY.replace("  reason: two keys\n", ""), 2, "an entry lacks reason"),
-    "empty words": (ENTRY.replace("CROSSSLOT", ""), 5, "says is empty"),
-    "twice": (ENTRY * 2, 8, "tests/shop/test_get.py it_reads stands here twice for cluster"),
-    "names that are no list": (ENTRY.replace("[it_reads]", "it_reads"), 4, "names is no list"),
+    "empty words": (ENTRY.replace("CROSSSLOT", ""), 3, "says is empty"),
+    "twice": (ENTRY * 2, 12, "tests/shop/test_get.py it_reads stands here twice for cluster"),
+    "names that are no list": (ENTRY.replace("[it_reads]", "it_reads"), 6, "tests/shop/test_get.py is no list"),
+    "tests without a file": (ENTRY.replace(f"{TEST_FILE}.py: [it_reads]", "x"), 6, "tests names no files"),
     "no list": ("server: cluster\n", 1, "the list is no list"),
     "no YAML": ("- [\n", 2, "is not valid YAML"),
 }  # fmt: skip
@@ -192,7 +194,7 @@ class TestSession:
         self.root = copy
         (copy / ledger.FILE).unlink()
         (copy / TESTS).write_text(TWO, "utf-8")
-        entry = f'- {{server: "7.4", file: {TESTS}, names: [other], says: elsewhere, reason: x}}\n'
+        entry = f'- {{server: "7.4", says: elsewhere, reason: x, tests: {{{TESTS}: [other]}}}}\n'
         (copy / differences.FILE).write_text(entry, "utf-8")
 
     def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

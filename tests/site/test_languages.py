@@ -2,9 +2,9 @@
 
 from playwright.sync_api import Locator, Page, expect
 
+from harness.browser.course import SOURCES
 from publish.sources.includes import included
 from tests.site.conftest import Open
-from tests.site.test_browser import SOURCES
 
 VARIANT, ITSELF, OTHER = "Python (async)", "Python", "C#"
 SOME = "patterns/write-through.html"  # has blocks with the variant, and blocks in all languages but that
