@@ -15,11 +15,11 @@ export default [
     },
   },
   {
-    ignores: ["docs/**", "publish/**"],
+    ignores: ["docs/**", "publish/**", "harness/browser/**"],
     languageOptions: { globals: globals.nodeBuiltin },
   },
   {
-    files: ["docs/assets/*.js", "publish/**/*.js"],
-    languageOptions: { globals: { ...globals.browser, mermaid: "readonly" } },
+    files: ["docs/assets/*.js", "publish/**/*.js", "harness/browser/*.js"],
+    languageOptions: { globals: { ...globals.browser, axe: "readonly", violations: "readonly", mermaid: "readonly" } },
   },
 ];

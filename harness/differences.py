@@ -3,8 +3,11 @@
 A test that is declared must fail there, and say so; one that is not must pass.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from yaml.nodes import MappingNode, Node, ScalarNode
 
 from harness.targets import TARGETS
 from publish.sources import ledger, proofs, snippets
@@ -12,7 +15,7 @@ from publish.sources.files import Fault
 from publish.sources.nodes import Document, Reader, document
 
 FILE = "tests/servers.yml"
-FIELDS = ("server", "file", "names", "says", "reason")
+FIELDS = ("server", "says", "reason", "tests")
 
 
 @dataclass(frozen=True)
@@ -33,19 +36,27 @@ def read(root: Path) -> tuple[list[Difference], list[Fault]]:
     known = tests(root)
     for entry in reader.items(reader.root, "the list"):
         fields = reader.fields(entry, "an entry", FIELDS)
-        on, file, says, reason = (reader.text(fields.get(name), name) for name in FIELDS if name != "names")
-        names = [reader.text(node, "a name") for node in reader.items(fields.get("names"), "names")]
-        if on and on not in TARGETS:
-            reader.wrong(fields["server"], f"no server is called {on}; there are {', '.join(TARGETS)}")
-        if file and file not in known:
-            reader.wrong(fields["file"], f"{file} is neither a program nor the tests of one")
-        for name in names:
-            if name and file in known and name not in known[file]:
-                reader.wrong(entry, f"{file} has no test {name}")
-            if any((on, file, name) == (one.target, one.file, one.name) for one in found):
-                reader.wrong(entry, f"{file} {name} stands here twice for {on}; remove one")
-            found.append(Difference(on, file, name, says, reason))
+        server, says, reason = (reader.text(fields.get(name), name) for name in ("server", "says", "reason"))
+        if server and server not in TARGETS:
+            reader.wrong(fields["server"], f"no server is called {server}; there are {', '.join(TARGETS)}")
+        for node, file, name in names(reader, fields.get("tests")):
+            if name not in known.get(file, ()):
+                reader.wrong(node, f"{file} has no test {name}; a program has its `run`")
+            if any((server, file, name) == (one.target, one.file, one.name) for one in found):
+                reader.wrong(node, f"{file} {name} stands here twice for {server}; remove one")
+            found.append(Difference(server, file, name, says, reason))
     return found, reader.faults
+
+
+def names(reader: Reader, node: Node | None) -> Iterator[tuple[Node, str, str]]:
+    """Yield the tests of an entry, each with its node and file: `FILE: [NAME, …]`, or `PROGRAM: run`."""
+    if node is not None and not isinstance(node, MappingNode):
+        reader.wrong(node, "tests names no files; write each as `tests/FILE: [NAME]` or `snippets/FILE: run`")
+    for key, value in node.value if isinstance(node, MappingNode) else ():
+        if isinstance(value, ScalarNode) and value.value == "run":
+            yield value, key.value, ledger.RUN
+        else:
+            yield from ((one, key.value, reader.text(one, "a name")) for one in reader.items(value, key.value))
 
 
 def tests(root: Path) -> dict[str, set[str]]:

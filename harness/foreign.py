@@ -15,6 +15,7 @@ import pytest
 from harness import compiler
 from harness.servers import redis_server_binary, shared_cluster
 from harness.shared import shared_redis
+from harness.targets import SharedCluster
 from harness.tls import KEY, shared_tls
 from harness.toolchain import NODE, need, run
 from publish.sources import languages, proofs
@@ -114,6 +115,8 @@ class ForeignTest(pytest.Item):
 def node_results(path: Path) -> Results:
     """Run a file of node:test tests. Raises RuntimeError where it could not run at all."""
     command = [NODE, "--test", "--test-reporter=junit", str(path)]
+    if isinstance(shared_redis(), SharedCluster):
+        command.insert(2, "--test-force-exit")  # where tests may fail, clients that they left open would wait for ever
     result = run(command, ROOT, LIMIT, **environment(path.read_text("utf-8")))
     try:
         cases = list(ElementTree.fromstring(result.stdout).iter("testcase"))
@@ -193,6 +196,8 @@ def share(nodeid: str) -> str:
     file = nodeid.partition("::")[0]
     if nodeid.endswith("[C#]"):
         return CSharpFile.shared
+    if file.endswith("site/test_pages.py"):
+        return "the visit to " + nodeid.partition("[")[2].partition(",")[0]
     if "test_contract.py" in file or "test_docs.py" in file or "test_traced_program" in nodeid:
         return "the runs of the programs"
     found = runner(file)

@@ -5,6 +5,7 @@ may differ from run to run: `# varies: REASON` its digits, `# any order` (on the
 """
 
 import contextlib
+import os
 import re
 import shlex
 import socket
@@ -51,8 +52,10 @@ def numbered(elements: list[list[str]]) -> Iterator[str]:
         yield from (f"{'':{width}}  {line}" for line in lines[1:])
 
 
-def replay(text: str, url: str, path: str = "transcript", cluster: bool = False) -> str:
-    """Return the transcript as this Redis answers it today, marks and comments kept: a cluster, as `redis-cli -c` does.
+def replay(text: str, url: str, path: str = "transcript") -> str:
+    """Return the transcript as this Redis answers it today, marks and comments kept.
+
+    Where the tests run on a cluster, it is answered as by `redis-cli -c`, which follows the keys.
 
     Raises RuntimeError with `path` and line for what is no command, and no reply to one.
     """
@@ -68,7 +71,7 @@ def replay(text: str, url: str, path: str = "transcript", cluster: bool = False)
                 except ValueError as error:
                     raise RuntimeError(f"{path}:{number}: {error}") from None
                 found = ask(words)
-                if cluster and (moved := MOVED.fullmatch(found[0])):
+                if url == os.environ.get("REDIS_CLUSTER_OF_TESTS") and (moved := MOVED.fullmatch(found[0])):
                     ask = connect(stack, moved["host"], int(moved["port"]))  # and stay there
                     found = ask(words)
                 said += settle(found, expected, bool(ANY_ORDER.search(command)))

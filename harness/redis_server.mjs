@@ -40,6 +40,12 @@ async function primaries(cluster) {
   return cluster.nodes("master");
 }
 
+/** The keys that a Redis holds, or that all primaries of a cluster do. */
+export async function keys(client) {
+  const nodes = client.isCluster ? await primaries(client) : [client];
+  return (await Promise.all(nodes.map((node) => node.keys("*")))).flat();
+}
+
 /** The shards of the cluster at this URL, with nothing in them; each a client, closed when the test ends. */
 export async function flushedShards(t, url) {
   const cluster = new Redis.Cluster([url]);

@@ -74,7 +74,7 @@ def run_alone(snippet: Snippet) -> Ran:
     try:
         watches = [Watch(shard.url) for shard in shards]
         if snippet.language.transcript:
-            said = redis_cli.replay(snippet.text, shards[0].url, snippet.path, cluster=bool(shared))
+            said = redis_cli.replay(snippet.text, environment["REDIS_URL"], snippet.path)
             return Ran(said, all_keys(shards), written(watches))
         with readers_folder(snippet) as folder:
             program, *arguments = shlex.split(snippet.language.run.format(file=snippet.file))
@@ -90,7 +90,9 @@ def run_alone(snippet: Snippet) -> Ran:
     except TimeoutError as error:
         raise TimeoutError(f"{snippet.path}: {error}") from None
     finally:
-        if own:
+        if shared:
+            shared.restore()
+        elif own:
             own.stop()
 
 

@@ -17,7 +17,7 @@ import pytest
 import redis
 from xdist.scheduler import LoadScopeScheduling
 
-from harness import foreign, record, toolchain
+from harness import differences, foreign, record, toolchain
 from harness.elsewhere import MEANS, Elsewhere
 from harness.shared import RefusedError, SharedRedis, shared_redis
 from harness.targets import CLUSTER, TARGETS, SharedCluster, Target
@@ -109,7 +109,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     report = yield
     subject = recorder.subject(item)
     if elsewhere:
-        elsewhere.judge(report, subject, getattr(item, "originalname", ""))
+        elsewhere.judge(report, subject)
     means = record.DIFFERS if hasattr(report, "wasxfail") else item.stash.get(MEANS, report.outcome)
     report.user_properties.append(("subject", (*subject, means)))
     return report
@@ -139,8 +139,9 @@ def write_ledger(config: pytest.Config) -> list[str]:
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Write the ledger unless the run was broken off; under CI a difference from the committed one is a failure."""
     finished = "server" in globals() and exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
-    if finished and write_ledger(session.config) and os.environ.get("CI") and exitstatus == 0:
-        session.exitstatus = 1
+    wrong = finished and write_ledger(session.config) and os.environ.get("CI")
+    if wrong or (elsewhere and elsewhere.holding(recorder)):
+        session.exitstatus = session.exitstatus or 1
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -149,9 +150,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for tool, (_, how) in toolchain.TOOLS.items():
         if count := sum(f"no {tool};" in reason for reason in skipped):
             terminalreporter.line(f"Left out {count} tests: no {tool}. Get it: {how}", yellow=True)
+    if elsewhere:
+        for one in elsewhere.holding(recorder):
+            on = elsewhere.target.name
+            terminalreporter.line(f"{one} holds on {on}: take it out of {differences.FILE}", red=True)
     if changed and os.environ.get("CI"):
+        command = "make test-full" if elsewhere else "make test"
         terminalreporter.line(
-            f"The ledger differs from what ran: {', '.join(changed)}. Run `make test`, commit.", red=True
+            f"The ledger differs from what ran: {', '.join(changed)}. Run `{command}`, commit.", red=True
         )
     elif not elsewhere and "server" in globals() and not server.origin.endswith("the wheel"):
         terminalreporter.line("The ledger was left as it is: only a run on the wheel's Redis writes it.")

@@ -76,3 +76,10 @@ class SharedCluster:
     def flush(self) -> None:
         """Empty it."""
         self.own.flush()
+
+    def restore(self) -> None:
+        """Take back what a program may have set that does not hold here, and left so."""
+        for shard in self.own.shards:
+            with shard.client() as client:
+                client.config_set("maxmemory", 0)
+                client.config_set("maxmemory-policy", "noeviction")

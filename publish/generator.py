@@ -76,7 +76,7 @@ class Warnings(logging.Handler):
         self.faults.append(Fault(path, line or 1, said))
 
 
-class Press(BasePlugin):
+class Press(BasePlugin):  # type: ignore[no-untyped-call]
     """The plugin that makes of MkDocs' site ours: one for each build. MkDocs calls its methods by their names."""
 
     def __init__(self, course: Course, parts: tuple[Part, ...], kept: Kept) -> None:
@@ -132,7 +132,7 @@ class Press(BasePlugin):
         press = self
 
         class Template(jinja2.Template):
-            def render(self, context: dict[str, Any]) -> str:  # type: ignore[override]
+            def render(self, context: dict[str, Any]) -> str:
                 return press.whole(context, super().render)
 
         env.globals.update(self.globals)
@@ -140,7 +140,8 @@ class Press(BasePlugin):
 
     def on_page_context(self, context: Any, page: Page, config: MkDocsConfig, nav: Navigation) -> None:
         """Put into the search index what a page that was kept has there."""
-        index = config.plugins["material/search"].search_index  # which has just been given this page
+        search: Any = config.plugins["material/search"]
+        index = search.search_index  # which has just been given this page
         path = page.file.src_uri
         if path in self.old:
             index.entries += self.old[path].entries
@@ -215,7 +216,7 @@ class Server(LiveReloadServer):
         for path in watched:
             self.watch(str(path))
         try:
-            self.serve()
+            self.serve()  # type: ignore[no-untyped-call]
         except KeyboardInterrupt:
             pass
         finally:
@@ -228,7 +229,8 @@ class Server(LiveReloadServer):
 
     def _inject_js_into_html(self, content: bytes, epoch: int) -> bytes:
         page, end, rest = content.rpartition(b"</body>")
-        return bytes(super()._inject_js_into_html(page + notice(self.faults).encode() + end + rest, epoch))
+        marked = page + notice(self.faults).encode() + end + rest
+        return bytes(super()._inject_js_into_html(marked, epoch))  # type: ignore[no-untyped-call]
 
 
 NOTICE = """<div role="alert" id="faults" style="position:fixed;inset:auto 0 0;z-index:99;max-height:60vh;overflow:auto;

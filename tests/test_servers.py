@@ -32,23 +32,25 @@ def test_what_is_declared_is_sound() -> None:
     assert differences.read(ROOT)[1] == []
 
 
+TEST_FILE, RUN = "tests/shop/test_get", "snippets/shop/get"
 ENTRY = """
 - server: cluster
-  file: tests/shop/test_get.py
-  names: [it_reads]
   says: CROSSSLOT
   reason: two keys
+  tests:
+    tests/shop/test_get.py: [it_reads]
 """
-TEST_FILE, RUN = "tests/shop/test_get", "snippets/shop/get"
 BAD = {  # name: the file, the line and the words of the fault
     "unknown server": (ENTRY.replace("cluster", "6.2"), 2, "no server is called 6.2; there are 7.4, Valkey 9"),
-    "unknown file": (ENTRY.replace("get", "put"), 3, "test_put.py is neither a program nor the tests of one"),
-    "unknown test": (ENTRY.replace("it_reads", "it_sings"), 2, "tests/shop/test_get.py has no test it_sings"),
-    "run that is called otherwise": (ENTRY.replace(TEST_FILE, RUN), 2, "snippets/shop/get.py has no test it_reads"),
+    "unknown file": (ENTRY.replace("get", "put"), 6, "tests/shop/test_put.py has no test it_reads"),
+    "unknown test": (ENTRY.replace("it_reads", "it_sings"), 6, "tests/shop/test_get.py has no test it_sings"),
+    "test of a program's run": (ENTRY.replace(TEST_FILE, RUN), 6, "has no test it_reads; a program has its `run`"),
+    "run of tests": (ENTRY.replace("[it_reads]", "run"), 6, "tests/shop/test_get.py has no test prints what"),
     "no reason": (ENTRY.replace("  reason: two keys\n", ""), 2, "an entry lacks reason"),
-    "empty words": (ENTRY.replace("CROSSSLOT", ""), 5, "says is empty"),
-    "twice": (ENTRY * 2, 8, "tests/shop/test_get.py it_reads stands here twice for cluster"),
-    "names that are no list": (ENTRY.replace("[it_reads]", "it_reads"), 4, "names is no list"),
+    "empty words": (ENTRY.replace("CROSSSLOT", ""), 3, "says is empty"),
+    "twice": (ENTRY * 2, 12, "tests/shop/test_get.py it_reads stands here twice for cluster"),
+    "names that are no list": (ENTRY.replace("[it_reads]", "it_reads"), 6, "tests/shop/test_get.py is no list"),
+    "tests without a file": (ENTRY.replace(f"{TEST_FILE}.py: [it_reads]", "x"), 6, "tests names no files"),
     "no list": ("server: cluster\n", 1, "the list is no list"),
     "no YAML": ("- [\n", 2, "is not valid YAML"),
 }  # fmt: skip
@@ -103,12 +105,12 @@ class TestOutcomes:
         """Tell whether the mark says what is declared."""
         return unmarked(self.root, TARGETS["cluster"]) == []
 
-    def judged(self, outcome: Literal["passed", "failed", "skipped"], said: str = "") -> pytest.TestReport:
+    def judged(self, outcome: Literal["passed", "failed"], said: str = "") -> pytest.TestReport:
         """Return what becomes of the report of a test that is declared to say CROSSSLOT on a cluster."""
         (self.root / differences.FILE).write_text(ENTRY, "utf-8")
         report = pytest.TestReport("a::b", ("a", 1, "b"), {}, outcome, said, "call")
         elsewhere = Elsewhere(self.root, TARGETS["cluster"], everything=False)
-        elsewhere.judge(report, (f"{TEST_FILE}.py", "it_reads"), "test_it_reads")
+        elsewhere.judge(report, (f"{TEST_FILE}.py", "it_reads"))
         return report
 
     def test_what_ran_is_marked_with_the_version(self) -> None:
@@ -167,10 +169,13 @@ class TestOutcomes:
         report = self.judged("failed", "it says MOVED")
         assert report.outcome == "failed"
         assert "declares that it fails with 'CROSSSLOT'" in str(report.sections)
-        report = self.judged("passed")
-        assert report.outcome == "failed"
-        assert f"holds on cluster, and {differences.FILE} says it does not" in report.longreprtext
-        assert self.judged("skipped").outcome == "skipped"
+        assert self.judged("passed").outcome == "passed"
+
+    @pytest.mark.parametrize(("outcome", "holding"), [("passed", [f"{TEST_FILE}.py it_reads"]), ("differs", [])])
+    def test_a_declared_test_that_holds_is_said(self, outcome: str, holding: list[str]) -> None:
+        (self.root / differences.FILE).write_text(ENTRY, "utf-8")
+        self.ran(outcome)
+        assert Elsewhere(self.root, TARGETS["cluster"], everything=True).holding(self.recorder) == holding
 
 
 PROGRAM, TESTS = "snippets/patterns/cache-aside/naive.py", "tests/patterns/cache-aside/test_naive.py"
@@ -189,7 +194,7 @@ class TestSession:
         self.root = copy
         (copy / ledger.FILE).unlink()
         (copy / TESTS).write_text(TWO, "utf-8")
-        entry = f'- {{server: "7.4", file: {TESTS}, names: [other], says: elsewhere, reason: x}}\n'
+        entry = f'- {{server: "7.4", says: elsewhere, reason: x, tests: {{{TESTS}: [other]}}}}\n'
         (copy / differences.FILE).write_text(entry, "utf-8")
 
     def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -208,6 +213,11 @@ class TestSession:
         assert (row.servers, row.differs) == ({"7.4": row.versions["Redis"]}, {"7.4": ["other"]})
         assert self.run("--on", "7.4").returncode == pytest.ExitCode.NO_TESTS_COLLECTED
         assert self.run("--on", "7.4", ALL="1", CI="true").returncode == 0, "and it says what the ledger says"
+        (self.root / TESTS).write_text(TWO.replace("REDIS_SERVER", "no such thing"), "utf-8")
+        assert self.run().returncode == 0
+        result = self.run("--on", "7.4")
+        assert result.returncode == 1
+        assert f"{TESTS} other holds on 7.4: take it out of {differences.FILE}" in result.stdout
 
     def test_a_server_that_is_not_here_is_one_sentence(self) -> None:
         (self.root / ".venv").unlink()
@@ -234,10 +244,11 @@ def test_only_the_cluster_of_the_tests_gets_its_client(language: str, cluster: C
     assert (client(cluster.url), client(redis_url)) == ("true\n", "false\n")
 
 
-def test_a_transcript_follows_a_cluster_only_where_it_is_one(cluster: Cluster) -> None:
+def test_a_transcript_follows_only_the_cluster_of_the_tests(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     text = "".join(f"> SET k{number} v\nOK\n" for number in range(8))
-    assert replay(text, cluster.url, cluster=True) == text
     assert "(error) MOVED" in replay(text, cluster.url)
+    monkeypatch.setenv("REDIS_CLUSTER_OF_TESTS", cluster.url)
+    assert replay(text, cluster.url) == text
 
 
 def test_a_cluster_has_its_replicas() -> None:

@@ -6,14 +6,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page
 
-AXE = (Path(__file__).resolve().parents[2] / "node_modules/axe-core/axe.min.js").read_text("utf-8")
-START_AXE = """part => { window.found = (async () => {
-  await new Promise(done => setTimeout(done, 50)); // what a click or a new width sets in motion has begun
-  document.getAnimations().forEach(animation => animation.finish());
-  const rules = Object.fromEntries(axe.getRules(["wcag22aa"]).map(rule => [rule.ruleId, {enabled: true}]));
-  const {violations} = await axe.run(part, {rules, resultTypes: ["violations"]});
-  return violations.map(({id, nodes}) => [id, nodes.length, nodes[0].target, nodes[0].failureSummary]);
-})() }"""
+HERE = Path(__file__).resolve().parent
+AXE = "".join(
+    file.read_text("utf-8") for file in (HERE / "axe.js", HERE.parent.parent / "node_modules/axe-core/axe.min.js")
+)
 WIDTHS = "(({scrollWidth, clientWidth}) => [scrollWidth, clientWidth])(document.scrollingElement)"
 
 
@@ -22,7 +18,7 @@ def violations(state: str, tabs: list[Page], part: str = "html") -> list[Any]:
     for tab in tabs:
         if not tab.evaluate("'axe' in window"):
             tab.evaluate(AXE)
-        tab.evaluate(START_AXE, part)
+        tab.evaluate("part => { window.found = violations(part) }", part)
     return [[state, *violation] for tab in tabs for violation in tab.evaluate("found")]
 
 

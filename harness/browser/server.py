@@ -4,7 +4,7 @@ import functools
 import gzip
 import mimetypes
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -12,6 +12,14 @@ from typing import Any, ClassVar
 from urllib.parse import unquote, urlsplit
 
 Served = dict[str, int]  # bytes sent, by address
+
+
+def find(root: Path, address: str) -> tuple[Path, bool]:
+    """Return the file that answers an address, and whether it is the one asked for, not 404.html."""
+    path = unquote(urlsplit(address).path).lstrip("/")
+    file = root / path / "index.html" if path == "" or path.endswith("/") else root / path
+    found = file.is_file() and file.resolve().is_relative_to(root)
+    return file if found else root / "404.html", found
 
 
 @functools.cache
@@ -29,10 +37,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer with a file."""
-        path = unquote(urlsplit(self.path).path).lstrip("/")
-        file = self.root / path / "index.html" if path == "" or path.endswith("/") else self.root / path
-        found = file.is_file() and file.resolve().is_relative_to(self.root)
-        file = file if found else self.root / "404.html"
+        file, found = find(self.root, self.path)
         kind = mimetypes.guess_type(file.name)[0] or "text/plain"
         text = kind.startswith("text/") or kind.endswith(("javascript", "json", "xml"))
         body = packed(file, file.stat().st_mtime_ns) if text else file.read_bytes()
@@ -42,7 +47,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        with suppress(ConnectionError):  # a page that is left does not wait for what it asked for
+            self.wfile.write(body)
         self.served[self.path] = self.served.get(self.path, 0) + len(body)
 
     def log_message(self, *_: Any) -> None:

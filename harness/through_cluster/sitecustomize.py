@@ -24,7 +24,8 @@ def replace(plain: Any, cluster: Any, url: str) -> None:
     before = plain.from_url.__func__
 
     def from_url(kind: Any, address: str, **options: Any) -> Any:
-        return cluster.from_url(url, **options) if address == url else before(kind, address, **options)
+        through = address == url and kind is plain  # a class of the program's own stays what it is
+        return cluster.from_url(url, **options) if through else before(kind, address, **options)
 
     plain.from_url = classmethod(from_url)  # type: ignore[arg-type]
 
@@ -40,7 +41,7 @@ def replace_pool(plain: Any, cluster: Any, url: str) -> None:
             return before(kind, pool)
         return cluster.from_url(url, **{name: options[name] for name in options if name in known})
 
-    plain.from_pool = classmethod(from_pool)  # type: ignore[arg-type]
+    plain.from_pool = classmethod(from_pool)
 
 
 if given := os.environ.get("REDIS_CLUSTER_OF_TESTS"):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness import small_course
-from harness.small_course import OTHER, PAGE, PROGRAM
+from harness.small_course import OTHER, PROGRAM
 from publish import generator
 from publish.pages.kept import FOLDER, Kept, Record, digest
 from publish.parts.table import PARTS
@@ -73,13 +73,13 @@ def test_edit_makes_the_site_that_a_first_build_makes(course: Path, name: str) -
 
 
 def test_page_whose_link_lost_its_goal_is_refused_although_it_is_the_same(course: Path) -> None:
+    (course / OTHER).write_text("# Other\n\n[A file](file.txt)\n", "utf-8")
+    (course / "docs/file.txt").touch()
     build(course)
-    (course / OTHER).unlink()
-    config = (course / "mkdocs.yml").read_text("utf-8")
-    (course / "mkdocs.yml").write_text(config.replace("  - Other: other.md\n", ""), "utf-8")
+    (course / "docs/file.txt").unlink()
     faults = generator.build(Course(course), PARTS, course / "site")
     assert [str(fault).partition(", but")[0] for fault in faults] == [
-        f"{PAGE}:17: Doc file 'index.md' contains a link 'other.md'"
+        f"{OTHER}:3: Doc file 'other.md' contains a link 'file.txt'"
     ]
 
 

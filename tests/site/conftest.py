@@ -1,13 +1,15 @@
 """A browser, the built site behind HTTP, and pages that fail their test when they call elsewhere or complain."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from harness import toolchain
+from harness.browser import visit
+from harness.browser.record import Looks, Records
 from harness.browser.server import Handler, Served, serving
 from publish.pages.diagrams import FLAGS
 
@@ -46,25 +48,42 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def looks(browser: Browser, http: str, site: Path) -> Looks:
+    """What is seen on each page, at one visit for each screen in a run."""
+    return Looks(visit.Visitor(browser, http), Records(site, browser.version))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Drop the record of a page of which a test has failed, and say what was not looked at."""
+    report = yield
+    looks: Looks | None = getattr(item, "funcargs", {}).get("looks")
+    if looks and report.when == "call":
+        path: str = item.callspec.params["path"]  # type: ignore[attr-defined]
+        if report.failed:
+            looks.records.forget(path)
+        report.user_properties.append(("looks", [path, sorted(looks.recorded)]))
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many looks at pages were taken from their records."""
+    reports = [report for found in terminalreporter.stats.values() for report in found]
+    told = [dict(getattr(report, "user_properties", [])).get("looks") for report in reports]
+    recorded = {look for one in told if one for look in one[1]}
+    if recorded:
+        terminalreporter.line(
+            f"{len(recorded)} looks at pages were taken from their records, where nothing that the page loads has "
+            "changed since. ALL=1 looks at every page."
+        )
+
+
 @pytest.fixture
 def watch() -> Iterator[Callable[[Page, str], None]]:
     """Watch a page: what it asks of an address that does not begin with `home`, and its errors, fail the test."""
     seen: list[str] = []
-
-    def watch(page: Page, home: str) -> None:
-        def request(request: Request) -> None:
-            if not request.url.startswith((home, "data:", "blob:")):
-                seen.append(f"{page.url} asked for {request.url}")
-
-        def console(message: ConsoleMessage) -> None:
-            if message.type in ("error", "warning"):
-                seen.append(f"{page.url} logged {message.text}")
-
-        page.on("request", request)
-        page.on("console", console)
-        page.on("pageerror", lambda error: seen.append(f"{page.url} threw {error}"))
-
-    yield watch
+    yield lambda page, home: visit.watch(page, home, seen)
     assert seen == []
 
 

@@ -2,9 +2,9 @@
 
 from playwright.sync_api import Locator, Page, expect
 
+from harness.browser.course import SOURCES
 from publish.sources.includes import included
 from tests.site.conftest import Open
-from tests.site.test_browser import SOURCES
 
 VARIANT, ITSELF, OTHER = "Python (async)", "Python", "C#"
 SOME = "patterns/write-through.html"  # has blocks with the variant, and blocks in all languages but that
@@ -73,7 +73,9 @@ def test_each_later_choice_switches_every_block(page: Open) -> None:
 
 
 def test_chosen_block_stays_where_it_is(page: Open) -> None:
+    """In a browser that does not see to it by itself, as this one does."""
     tab = page(SOME)
+    tab.add_style_tag(content="* { overflow-anchor: none; }")
     choose(blocks(tab, True).first, OTHER)
     last = blocks(tab, True).last
     last.scroll_into_view_if_needed()

@@ -227,9 +227,10 @@ def test_whole_course_is_served_and_shows_an_edit(site: Path, tmp_path: Path, br
     """`site` comes first, because it writes the ledger that the copy needs."""
     course = tmp_path / "the course"
     for name in WHOLE:
-        ignored = shutil.ignore_patterns("__pycache__", "bin", "obj")
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
-        copy(ROOT / name, course / name, **({"ignore": ignored} if (ROOT / name).is_dir() else {}))
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, course / name, ignore=shutil.ignore_patterns("__pycache__", "bin", "obj"))
+        else:
+            shutil.copy2(ROOT / name, course / name)
     (course / "node_modules").symlink_to(ROOT / "node_modules")
     server = Serve(course, free_port())
     try:

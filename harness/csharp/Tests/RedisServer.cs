@@ -80,6 +80,10 @@ sealed class RedisServer(Process keeper, string url) : IAsyncDisposable
         return url;
     }
 
+    /// <summary>The keys that a Redis holds, or that all primaries of a cluster do, in order.</summary>
+    public static string[] Keys(ConnectionMultiplexer redis) =>
+        [.. redis.GetServers().Where(node => !node.IsReplica).SelectMany(node => node.Keys()).Select(key => $"{key}").Distinct().Order()];
+
     /// <summary>An admin's connection to the cluster of all tests, with nothing in its shards.</summary>
     public static async Task<ConnectionMultiplexer> FlushedClusterAsync(string? url)
     {

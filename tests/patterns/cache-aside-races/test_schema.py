@@ -37,7 +37,7 @@ def test_old_and_new_release_run_side_by_side(releases: tuple[Any, Any]) -> None
     for writer, name in ((old, "Ada King"), (new, "Ada Lovelace")):
         writer.rename("1", name)
         assert old.get("1")["name"] == new.get("1")["name"] == name
-    assert sorted(old.cache.keys()) == ["cache:user:1", "cache:v2:user:1"]
+    assert sorted(old.cache.scan_iter()) == ["cache:user:1", "cache:v2:user:1"]
 
 
 def test_value_of_a_newer_schema_is_a_miss(releases: tuple[Any, Any]) -> None:

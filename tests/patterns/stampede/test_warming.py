@@ -43,7 +43,7 @@ def test_first_read_after_warming_is_a_hit(example: ModuleType, cache: Any, db: 
     assert example.warm(cache, db, random.Random(1)) == 101
     assert json.loads(cache.get(example.cache_key("category 7"))) == ["book 207", "book 107", "book 7"]
     assert json.loads(cache.get(example.cache_key("*' OR '1'='1"))) == ["Robert'); --"]
-    assert cache.dbsize() == 101
+    assert len(list(cache.scan_iter())) == 101
 
 
 def test_warmed_keys_expire_apart(example: ModuleType, cache: Any, db: sqlite3.Connection) -> None:

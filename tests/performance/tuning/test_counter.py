@@ -63,4 +63,4 @@ def test_counter_of_letters_is_an_error(example: ModuleType, client: redis.Redis
 def test_name_is_a_key_and_never_lua(example: ModuleType, client: redis.Redis, name: str) -> None:
     client.set("counter:other", 1)
     assert example.counter(client, name)(10, 60) == 1
-    assert sorted(client.keys()) == sorted([f"counter:{name}", "counter:other"])
+    assert sorted(client.scan_iter()) == sorted([f"counter:{name}", "counter:other"])
