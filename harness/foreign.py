@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import pytest
 
+from harness import compiler
 from harness.servers import redis_server_binary, shared_cluster
 from harness.shared import shared_redis
 from harness.targets import SharedCluster
@@ -130,7 +131,8 @@ def node_results(path: Path) -> Results:
 @once
 def dotnet_build() -> None:
     """Build the C# snippets and tests, and hold them to the code style. Raises RuntimeError with what is wrong."""
-    result = run(["dotnet", "build", TESTS, "--nologo", "--verbosity", "quiet"], ROOT, LIMIT)
+    command = ["dotnet", "build", TESTS, "--nologo", "--verbosity", "quiet"]
+    result = run(command, ROOT, LIMIT, **compiler.environment())
     if result.returncode:
         raise RuntimeError(f"the C# does not build:\n{result.stdout}\n{result.stderr}")
 
