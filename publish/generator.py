@@ -43,7 +43,7 @@ def build(course: Course, parts: tuple[Part, ...], target: Path, url: str = "") 
     """Build the site into `target`, to be served at `url` if that is given. Return what MkDocs has against it."""
     config = mkdocs.config.load_config(str(course.root / CONFIG), strict=True, site_dir=str(target))
     if url:
-        config.site_url = url
+        config.site_url = ""  # no page names the address, which changes with the port
     press = config.plugins["publish"] = Press(course, parts, Kept(course.root / FOLDER / ("serve" if url else "build")))
     warnings = Warnings(course)
     logging.getLogger("mkdocs").addHandler(warnings)

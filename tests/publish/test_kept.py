@@ -99,6 +99,14 @@ def test_what_a_build_has_not_used_is_forgotten(course: Path) -> None:
     assert (len(before - after), len(after - before)) == (1, 1)
 
 
+def test_what_was_served_on_one_port_is_used_on_another(course: Path) -> None:
+    kept = []
+    for port in (8000, 8001):
+        assert generator.build(Course(course), PARTS, course / "site", f"http://127.0.0.1:{port}/") == []
+        kept.append(sorted(file.name for file in (course / FOLDER / "serve").iterdir()))
+    assert kept[0] == kept[1] != []
+
+
 def test_folder_that_cannot_be_written_costs_only_time(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     kept = Kept(tmp_path / "file")
