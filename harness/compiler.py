@@ -8,7 +8,8 @@ import subprocess
 from pathlib import Path
 
 from harness.servers import die_with_parent
-from harness.toolchain import PROGRAMS
+from harness.toolchain import PROGRAMS, has
+from publish.sources.languages import CSHARP
 
 NONE = {"UseSharedCompilation": "false"}  # where there is no such server: each build starts a compiler
 
@@ -16,6 +17,8 @@ NONE = {"UseSharedCompilation": "false"}  # where there is no such server: each 
 @functools.cache
 def environment() -> dict[str, str]:
     """Start the server, and return what leads builds to it. A build that does not find it compiles by itself."""
+    if not has(CSHARP.tool):
+        return NONE
     dotnet = PROGRAMS["dotnet"]
     sdks = subprocess.run([dotnet, "--list-sdks"], capture_output=True, text=True).stdout
     found = [Path(folder, version) for version, folder in re.findall(r"^(\S+) \[(.+)\]$", sdks, re.MULTILINE)]

@@ -1,5 +1,4 @@
-// Copy a whole file, or save it. The texts of all files come as one script, when one is first wanted: a page on file://
-// may load nothing else.
+// Copy or save a whole file. All texts come as one script when one is wanted: a page on file:// may load nothing else.
 {
   const all = new URL("../snippets/all.js", document.currentScript.src);
   let loading;
@@ -36,7 +35,7 @@
     });
     link.addEventListener("click", async (event) => {
       if (location.protocol !== "file:") return;
-      event.preventDefault(); // There a browser would show the file in place of saving it.
+      event.preventDefault(); // there it would be shown, not saved
       try {
         const href = URL.createObjectURL(await text(file));
         Object.assign(document.createElement("a"), { href, download: file.split("/").pop() }).click();
@@ -47,7 +46,7 @@
   }
 }
 
-// "Python (async)" is a variant of Python: blocks that lack it show Python, now and, by the theme's memory, later.
+// "Python (async)" is a variant of Python: blocks that lack it show Python, now and later.
 document.addEventListener("change", ({ target }) => {
   const label = (input) => document.querySelector(`label[for="${input.id}"]`);
   const named = (set, name) => [...set.querySelectorAll(":scope > input")].find((one) => label(one).innerText.trim() === name);
@@ -60,18 +59,18 @@ document.addEventListener("change", ({ target }) => {
     for (const set of document.querySelectorAll(".tabbed-set")) {
       const instead = named(set, name) ? null : named(set, plain);
       if (!instead || instead.checked) continue;
-      label(instead).setAttribute("data-md-switching", ""); // to the theme this is no choice of the reader's
+      label(instead).setAttribute("data-md-switching", ""); // no choice of the reader's
       instead.click();
     }
     window.scrollBy(0, chosen.getBoundingClientRect().top - before);
   }
-  // What the theme was to switch, and was shown already, keeps this mark, and its next choice would be taken for none.
+  // What was shown already keeps this mark, and its next choice would be taken for none.
   for (const one of document.querySelectorAll("[data-md-switching]")) one.removeAttribute("data-md-switching");
   if (plain !== name) window.__md_set("__tabs", [...new Set([name, plain, ...(window.__md_get("__tabs") ?? [])])]);
 });
 
 {
-  // A diagram, a table or a block of code that is wider than the screen scrolls, also by the keyboard.
+  // What is wider than the screen scrolls by the keyboard too.
   const reach = new ResizeObserver((entries) => {
     for (const { target } of entries) {
       if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
@@ -80,7 +79,7 @@ document.addEventListener("change", ({ target }) => {
   });
   for (const wide of document.querySelectorAll("figure.diagram, pre > code")) reach.observe(wide);
 
-  // The theme adds its copy buttons late, each in a <nav>: to a screen reader, so many navigations without a name.
+  // The theme adds copy buttons late, each in a <nav>: so many navigations without a name.
   new MutationObserver(() => {
     for (const nav of document.querySelectorAll(".md-code__nav:not([role])")) nav.role = "presentation";
     for (const table of document.querySelectorAll(".md-typeset__scrollwrap")) reach.observe(table);
@@ -88,7 +87,7 @@ document.addEventListener("change", ({ target }) => {
 }
 
 {
-  // On a later page the theme checks neither of its two radio buttons, and the focus would fall on the hidden one.
+  // On a later page the theme checks neither radio button, and the focus would fall on the hidden one.
   const check = () => {
     const scheme = document.body.dataset.mdColorScheme;
     document.querySelector(`.md-option[data-md-color-scheme="${scheme}"]`).checked = true;
@@ -97,7 +96,7 @@ document.addEventListener("change", ({ target }) => {
   check();
 }
 
-// A line number is a link for the mouse only: as a tab stop it would be one of hundreds, all without a name.
+// A line number is a link for the mouse only: as a tab stop it is one of hundreds without a name.
 for (const link of document.querySelectorAll("a[href^='#__codelineno-']")) {
   link.tabIndex = -1;
   link.ariaHidden = "true";

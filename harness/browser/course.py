@@ -7,13 +7,14 @@ from pathlib import Path
 from publish.sources import blocks
 from publish.sources.course import Course
 from publish.sources.includes import Include, included
-from publish.sources.languages import PROGRAMMING
+from publish.sources.languages import LANGUAGES, PROGRAMMING
 from publish.sources.snippets import RESERVED, Snippet
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SOURCES = Course(ROOT)
 SNIPPETS = {snippet.path: snippet for snippet in SOURCES.snippets.files}
-LABELS = [language.label for language in PROGRAMMING]
+LABELS = [language.label for language in PROGRAMMING]  # that each example owes
+TABS = [language.label for language in LANGUAGES.values() if not language.transcript]
 COURSE = {  # the pages that people wrote, by their address
     file.relative_to(ROOT / "docs").with_suffix(".html").as_posix(): file.read_text("utf-8")
     for file in sorted((ROOT / "docs").rglob("*.md"))
@@ -54,7 +55,7 @@ USED = [max({*TABBED} & {*PROVED} & {*kind}, key=lambda path: len(COURSE[path]))
 def offered(path: str) -> list[str]:
     """Return the languages of the programs that a page shows."""
     labels = {one.language.label for include in programs(path) for one in examples(include)}
-    return [label for label in LABELS if label in labels]
+    return [label for label in TABS if label in labels]
 
 
 def examples(include: Include) -> list[Snippet]:

@@ -40,7 +40,7 @@ def first_with(label: str, path: str) -> Include:
 
 
 # The pages that have all languages, and their first block too
-ALIKE = [path for path in TABBED if offered(path) == LABELS and not first_with(LABELS[2], path).reasons]
+ALIKE = [path for path in TABBED if {*LABELS} <= {*offered(path)} and not first_with(LABELS[2], path).reasons]
 FIRST, *OTHERS = [path for path in TABBED if LABELS[1] in offered(path)]
 
 

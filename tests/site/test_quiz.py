@@ -18,10 +18,12 @@ from harness.browser.actions import sideways, tab_to, violations
 from harness.browser.screens import SCREENS
 from publish.parts import lesson, questions, quiz
 from publish.sources.course import Course
+from tests.publish.conftest import our_site
 from tests.site.conftest import Open
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-BANK = questions.by_id(Course(ROOT))
+QUESTIONS = questions.by_id(Course(ROOT))
+BANK = {id: QUESTIONS[id] for id in quiz.in_order(Course(ROOT), our_site())}  # as the page asks them
 GOALS = lesson.load(Course(ROOT)).data.objectives
 PAGE = "quiz/index.html"
 TOPIC = "patterns/cache-aside.html"  # asks one of the questions

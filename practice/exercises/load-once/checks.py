@@ -46,12 +46,14 @@ class Stage:
             time.sleep(0.01)
         return caller
 
-    def unpause(self, their_value: str | None = None) -> None:
-        """Let the caller go on; before it does, another caller may have stored its value."""
+    def unpause(self, their_value: str | None = None, their_lock: int | None = None) -> None:
+        """Let the caller go on; first another may have stored its value, or hold the lock for so many milliseconds."""
         with self.redis.pipeline(transaction=False) as batch:  # sent at once, so nothing comes between
             batch.client_unpause()
             if their_value is not None:
                 batch.set(CACHE, their_value, ex=60)
+            if their_lock is not None:
+                batch.set(LOCK, TOKEN, px=their_lock)
             batch.execute()
 
     def commands_of_a_caller(self) -> list[str]:
@@ -97,9 +99,8 @@ def a_caller_that_finds_the_lock_taken_waits(program: Program, url: str) -> str 
         return f"A caller that waits should return what the other caller stores; it returned {said.value!r}."
 
     stage = Stage(program, url)
-    stage.redis.set(LOCK, TOKEN, px=700)
     caller = stage.caller_at_the_lock()
-    stage.unpause()
+    stage.unpause(their_lock=700)
     try:
         said = Stage.wait(caller)
     except HungError:
