@@ -26,7 +26,7 @@
     button.parentElement.hidden = false;
     button.addEventListener("click", async () => {
       try {
-        // A promise, since Safari allows to write only at once.
+        // a promise: Safari writes only at once
         await navigator.clipboard.write([new ClipboardItem({ "text/plain": text(file) })]);
         say("Copied", 1500);
       } catch {

@@ -1,4 +1,4 @@
-// The snippet library: filter by language and topic, copy a file. The address holds the filter, so it can be shared.
+// The snippet library: filter by language and topic. The address holds the filter, so it can be shared.
 {
   const filter = document.querySelector(".library-filter");
   if (filter) {
