@@ -7,7 +7,7 @@ from pathlib import Path
 from publish.sources import blocks
 from publish.sources.course import Course
 from publish.sources.includes import Include, included
-from publish.sources.languages import PROGRAMMING
+from publish.sources.languages import LANGUAGES, PROGRAMMING
 from publish.sources.snippets import RESERVED, Snippet
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -53,8 +53,13 @@ USED = [max({*TABBED} & {*PROVED} & {*kind}, key=lambda path: len(COURSE[path]))
 
 def offered(path: str) -> list[str]:
     """Return the languages of the programs that a page shows."""
-    labels = {one.language.label for include in programs(path) for one in examples(include)}
-    return [label for label in LABELS if label in labels]
+    found = {one.language for include in programs(path) for one in examples(include)}
+    return [language.label for language in LANGUAGES.values() if language in found and not language.transcript]
+
+
+def on_paper(path: str) -> str:
+    """Return the language that is chosen before a page is printed: the second, where there are two."""
+    return (offered(path) or [""])[:2][-1]
 
 
 def examples(include: Include) -> list[Snippet]:
