@@ -42,7 +42,8 @@ def main() -> None:
     if found := stale():
         sys.exit(f"First run `make test`: {some(found)} changed since, or did not pass.")
     codes = [run_on(target) for target in TARGETS.values()]
-    looks = subprocess.run([*PYTEST, "-m", "full", "tests/site"], cwd=ROOT).returncode
+    browser = [*PYTEST, "--dist", "loadscope", "-m", "full", "tests/site"]
+    looks = subprocess.run(browser, cwd=ROOT, env={**os.environ, "ALL": "1"}).returncode  # with open eyes
     codes.append(0 if looks == NOTHING_TO_RUN else looks)
     sys.exit(next((code for code in codes if code), 0))
 

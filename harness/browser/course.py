@@ -13,8 +13,7 @@ from publish.sources.snippets import RESERVED, Snippet
 ROOT = Path(__file__).resolve().parent.parent.parent
 SOURCES = Course(ROOT)
 SNIPPETS = {snippet.path: snippet for snippet in SOURCES.snippets.files}
-LABELS = [language.label for language in PROGRAMMING]  # that each example owes
-TABS = [language.label for language in LANGUAGES.values() if not language.transcript]
+LABELS = [language.label for language in PROGRAMMING]
 COURSE = {  # the pages that people wrote, by their address
     file.relative_to(ROOT / "docs").with_suffix(".html").as_posix(): file.read_text("utf-8")
     for file in sorted((ROOT / "docs").rglob("*.md"))
@@ -54,8 +53,13 @@ USED = [max({*TABBED} & {*PROVED} & {*kind}, key=lambda path: len(COURSE[path]))
 
 def offered(path: str) -> list[str]:
     """Return the languages of the programs that a page shows."""
-    labels = {one.language.label for include in programs(path) for one in examples(include)}
-    return [label for label in TABS if label in labels]
+    found = {one.language for include in programs(path) for one in examples(include)}
+    return [language.label for language in LANGUAGES.values() if language in found and not language.transcript]
+
+
+def on_paper(path: str) -> str:
+    """Return the language that is chosen before a page is printed: the second, where there are two."""
+    return (offered(path) or [""])[:2][-1]
 
 
 def examples(include: Include) -> list[Snippet]:

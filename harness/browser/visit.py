@@ -4,11 +4,12 @@ import gzip
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request
 
 from harness.browser.actions import AXE
-from harness.browser.course import LABELS, offered
+from harness.browser.course import offered, on_paper
 from harness.browser.server import Handler
 
 SCRIPT = Path(__file__).with_name("look.js").read_text("utf-8")
@@ -74,6 +75,7 @@ class Visitor:
         self.browser = browser
         self.http = http
         self.problems: list[str] = []
+        self.loaded: set[str] = set()  # what the page has asked for, from the browser's cache too
         self.tabs: dict[Look, Page] = {}
 
     def tab(self, look: Look) -> Page:
@@ -88,7 +90,11 @@ class Visitor:
             context.grant_permissions(["clipboard-read", "clipboard-write"])
             page = context.new_page()
             watch(page, self.http, self.problems)
-            context.new_cdp_session(page).send("Network.setCacheDisabled", {"cacheDisabled": True})
+            page.on("request", lambda request: self.loaded.add(urlsplit(request.url)._replace(fragment="").geturl()))
+            if look.width == WIDE.width:  # a cold load; a phone has been here before, as somebody who reads on it has
+                context.new_cdp_session(page).send("Network.setCacheDisabled", {"cacheDisabled": True})
+            else:
+                page.goto(f"{self.http}index.html")
             self.tabs[look] = page
         return self.tabs[look]
 
@@ -96,6 +102,7 @@ class Visitor:
         """Look at a page."""
         page = self.tab(look)
         self.problems.clear()
+        self.loaded.clear()
         Handler.served.clear()
         try:
             page.goto(self.http + path)
@@ -103,7 +110,8 @@ class Visitor:
         except BaseException:
             self.tabs.pop(look).context.close()  # whatever state it is in, the next page shall not see it
             raise
-        return Seen([*Handler.served], [*self.problems], **seen)
+        loaded = sorted(url.removeprefix(self.http) for url in self.loaded if url.startswith(self.http))
+        return Seen([f"/{address}" for address in loaded], [*self.problems], **seen)
 
     def unscripted(self, page: Page, path: str) -> dict[str, Any]:
         """Look at a page without JavaScript."""
@@ -119,18 +127,18 @@ class Visitor:
         if look.width < 390:
             page.set_viewport_size({"width": 390, "height": 900})
             seen["sideways"] += page.evaluate("names => look.languages(names)", names)["sideways"]
-        seen["printed"] = self.printed(page, names)
+        seen["printed"] = self.printed(page, path)
         page.set_viewport_size({"width": look.width, "height": 900})
         seen["sent"] = {**Handler.served}
         seen |= page.evaluate("([names, copy]) => look.used(names, copy)", [names, look == WIDE])
         page.evaluate("localStorage.clear(); sessionStorage.clear()")
         return dict(seen)
 
-    def printed(self, page: Page, names: list[str]) -> Any:
+    def printed(self, page: Page, path: str) -> Any:
         """Look at a page on paper, as it is printed from a wide window with the second language chosen."""
         page.set_viewport_size({"width": 1280, "height": 900})
-        if LABELS[1] in names:
-            page.evaluate("name => look.choose(name)", LABELS[1])
+        if on_paper(path):
+            page.evaluate("name => look.choose(name)", on_paper(path))
         page.emulate_media(media="print")
         seen = page.evaluate("look.printed()")
         page.emulate_media(media="screen")

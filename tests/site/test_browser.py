@@ -29,7 +29,8 @@ from harness.browser.course import (
     offered,
     programs,
 )
-from harness.browser.visit import NARROW, SCRIPT, WIDE, Look
+from harness.browser.screens import SCREENS
+from harness.browser.visit import SCRIPT
 from publish.sources.includes import Include
 from tests.site.conftest import Open
 
@@ -185,26 +186,17 @@ def test_theme_toggle_works_by_keyboard_and_lasts(page: Open, home: str) -> None
 # Accessibility
 
 
-@pytest.mark.parametrize(
-    "look",
-    [
-        WIDE,
-        NARROW,
-        pytest.param(Look(1280, "dark"), marks=pytest.mark.full),  # each width and each scheme is in one of those
-        pytest.param(Look(320, "light"), marks=pytest.mark.full),
-    ],
-    ids=str,
-)
+@pytest.mark.parametrize(("width", "scheme"), SCREENS)
 @pytest.mark.parametrize("path", USED)  # the longest of each kind: the states are the template's
-def test_axe_finds_nothing_on_a_page_in_use(page: Open, path: str, look: Look) -> None:
-    tab = page(path, width=look.width, color_scheme=look.scheme)
+def test_axe_finds_nothing_on_a_page_in_use(page: Open, path: str, width: int, scheme: str) -> None:
+    tab = page(path, width=width, color_scheme=scheme)
     choose(tab, LABELS[1])
     unfold(tab)
     found = violations("second tab chosen, folds open", [tab])
     tab.locator("button.proof").first.click()
     expect(tab.locator(".proof-card").first).to_be_visible()
     found += violations("proof open", [tab], ".proof-card:popover-open")  # it lies over the page, which is as before
-    if look.width == 320:
+    if width == 320:
         tab.keyboard.press("Escape")
         tab.locator("label.md-header__button[for=__drawer]").click()
         expect(tab.locator(".md-sidebar--primary")).to_be_in_viewport()

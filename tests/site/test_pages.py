@@ -25,6 +25,7 @@ from harness.browser.course import (
     chosen,
     code,
     offered,
+    on_paper,
     programs,
 )
 from harness.browser.record import Looks
@@ -117,9 +118,7 @@ def test_theme_follows_the_system_and_diagrams_follow_the_theme(path: str, look:
 
 @on(TABBED, *ALL)
 def test_paper_shows_the_code_dark_on_light_and_no_buttons(path: str, seen: Seen) -> None:
-    labels = offered(path)
-    second = [*labels, *labels, ""][min(len(labels), 1)]
-    assert [one for one in code(path, second) if one not in seen.printed["codes"]] == []
+    assert [one for one in code(path, on_paper(path)) if one not in seen.printed["codes"]] == []
     assert seen.printed["buttons"] == 0
     assert seen.printed["pale"] == []
 
