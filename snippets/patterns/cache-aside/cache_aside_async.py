@@ -113,11 +113,15 @@ class Users:
             self.db.execute(upsert, astuple(user))
         delete = self.try_cache(self.cache.delete, user_key(user.id))
         deleted = asyncio.create_task(delete)  # after the commit
-        try:
-            await asyncio.shield(deleted)
-        except asyncio.CancelledError:  # the caller has left, the new row has not
-            await deleted  # for no longer than the timeouts
-            raise
+        left = None
+        while not deleted.done():  # for no longer than the timeouts
+            try:
+                await asyncio.wait([deleted])  # it goes on where we are cancelled
+            except asyncio.CancelledError as error:
+                left = error  # the caller has left, the new row has not
+        if left:
+            raise left
+        deleted.result()
 
     # --8<-- [end:write]
 
