@@ -34,7 +34,8 @@ class Exercise(exercises.Exercise):
     def starters(self) -> dict[str, Snippet]:
         """What the student starts from, by language."""
         found = snippets.read(ROOT).examples[f"{self.folder}/starter"]
-        return {TOOLBOXES[snippet.language].name: snippet for snippet in found.values()}
+        known = [snippet for snippet in found.values() if snippet.language in TOOLBOXES]
+        return {TOOLBOXES[snippet.language].name: snippet for snippet in known}
 
     def file(self, language: str = "python") -> str:
         """Where the student works, below the repository."""

@@ -8,7 +8,7 @@ import html
 import logging
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -100,12 +100,13 @@ class Press(BasePlugin):  # type: ignore[no-untyped-call]
                 files.append(File.generated(config, path, content=content))
 
     def on_nav(self, nav: Navigation, config: MkDocsConfig, files: Files) -> None:
-        """Say what all pages are made from."""
-        theme = sorted((Path(__file__).parent / "theme").iterdir())
+        """Say what all pages are made from. A title that is in a page alone would not reach the others."""
+        for path in untitled(config.nav):
+            raise MkDocsException(f"the navigation names {path} without a title; write `Title: {path}`")
+        theme = sorted(file for file in (Path(__file__).parent / "theme").rglob("*") if file.is_file())
         texts = (Path(config.config_file_path).read_text("utf-8"), *(file.read_text("utf-8") for file in theme))
-        self.site = digest(
-            machine(), str(config.site_url), *texts, repr(self.globals), *sorted(file.src_uri for file in files)
-        )
+        paths = sorted(file.src_uri for file in files)
+        self.site = digest(machine(), str(config.site_url), *texts, repr(self.globals), *paths)
 
     def on_pre_page(self, page: Page, config: MkDocsConfig, files: Files) -> None:
         """Let a page be rendered only if what it is made from has changed."""
@@ -191,6 +192,15 @@ def site_of(config: MkDocsConfig, parts: tuple[Part, ...]) -> Site:
     """Return what the parts may know of the site."""
     name, description = str(config.site_name), str(config.site_description)
     return Site(name, description, in_order(config.nav), parts, config.markdown_extensions, config.mdx_configs)
+
+
+def untitled(nav: Any) -> Iterator[str]:
+    """Yield the pages that the navigation names without a title."""
+    for entry in nav or []:
+        if isinstance(entry, str):
+            yield entry
+        else:
+            yield from (path for part in entry.values() if isinstance(part, list) for path in untitled(part))
 
 
 def in_order(nav: Any) -> dict[str, int]:

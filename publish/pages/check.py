@@ -26,7 +26,7 @@ def check(course: Course, parts: tuple[Part, ...], strict: bool = False) -> list
         for name, section in snippet.sections.items():
             if (snippet.example, name) not in checker.shown:
                 where = f"add `::: {snippet.example} {name}` to one or remove its markers"
-                faults.append(Fault(snippet.path, section.first - 1, f"no page shows section {name}; {where}"))
+                faults.append(Fault(snippet.path, section.marker, f"no page shows section {name}; {where}"))
         faults += limits.faults(snippet)
     return [*faults, *behind(course, parts)] if strict else faults
 

@@ -22,7 +22,9 @@ LEFTOVER = re.compile(rf"{re.escape(MARK)}|^ *::: \S+ \S+|\]\(proof:|\]\(/source
 LOADS = ("src", "srcset", "poster", "data")  # attributes that make a browser fetch
 OUTSIDE = re.compile(r"(?:https?:)?//[^\s,]*")
 STYLE_LOADS = re.compile(r"(?:url\(|@import)\s*['\"]?((?:https?:)?//[^\s'\")]*)")
-UNCOMPARED = "textarea, xmp, samp, listing, template, code"  # with what else could show code, or hide it
+UNCOMPARED = "textarea, xmp, samp, listing, template, plaintext, noframes, noembed, kbd, tt, iframe, frame, embed"
+UNCOMPARED += ", code"  # with what else could show code, or hide it
+LINES = "br + code:not(.quiz-printed *), code br, [style*=white-space]"  # lines of code, put below each other by hand
 
 
 class Found(NamedTuple):
@@ -92,6 +94,9 @@ def code(course: Course, page: LexborHTMLParser, path: str, known: set[str]) -> 
         if tag.tag != "code" or ("\n" in tag.text() and not within(tag, "pre")):
             words = next((line.strip() for line in tag.text().splitlines() if line.strip()), "")
             yield Found(f"a block of code in <{tag.tag}>, where it cannot be compared", (words, f"<{tag.tag}"))
+    for tag in page.css(LINES):
+        words = " ".join(tag.text().split())
+        yield Found("lines of code that are no block, so that they cannot be compared", (words, f"<{tag.tag}"))
 
 
 def within(tag: LexborNode | None, name: str) -> bool:
@@ -117,7 +122,8 @@ def requests(page: LexborHTMLParser) -> Iterator[Found]:
         for tag in page.css(f"[{name}]"):
             yield from outside(tag, name)
     for tag in page.css("link[href]"):
-        if not {"canonical", "alternate", "next", "prev"} & set((tag.attributes.get("rel") or "").split()):
+        rels = set((tag.attributes.get("rel") or "").lower().split())
+        if "stylesheet" in rels or not {"canonical", "alternate", "next", "prev"} & rels:
             yield from outside(tag, "href")
     for tag in page.css("[style], style"):
         for style in (tag.attributes.get("style") or "", tag.text() if tag.tag == "style" else ""):

@@ -54,7 +54,7 @@ def exercise(reader: Reader, course: Course, node: Node) -> Exercise:
     for name in [name for name in ("page", "taught") if text[name]]:
         if problem := page_problem(course, text[name]):
             reader.wrong(found[name], problem)
-    page, opening = text["page"], f"Exercise {number}: "
+    page, opening = text["page"].partition("#")[0], f"Exercise {number}: "
     if number and f"docs/{page}" in course.pages and not title(course, page).startswith(opening):
         reader.wrong(found["page"], f'the title of docs/{page} does not begin with "{opening}"')
     for stem in ("starter", "solution"):
@@ -72,9 +72,9 @@ def render(course: Course, _: str) -> str:
     """Return what the line `::: exercises table` stands for."""
     lines = ["| Exercise | What you do | Languages | Taught in |", "| --- | --- | --- | --- |"]
     for one in read(course).data:
-        name = f"[{title(course, one.page).removeprefix('Exercise ')}](/{one.page})"
+        name = f"[{title(course, one.page.partition('#')[0]).removeprefix('Exercise ')}](/{one.page})"
         languages = ", ".join(snippet.language.label for snippet in starters(course, one))
-        taught = f"[{title(course, one.taught)}](/{one.taught})"
+        taught = f"[{title(course, one.taught.partition('#')[0])}](/{one.taught})"
         lines.append(f"| {name} | {one.kind}, {one.minutes} minutes | {languages} | {taught} |")
     return "\n".join(lines)
 

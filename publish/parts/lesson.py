@@ -1,5 +1,6 @@
 """The lesson plan and its slides: read them, and find where they do not fit the clock."""
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -147,7 +148,7 @@ def read_slide(path: str, section: str, text: str) -> Slide | Fault:
         return Fault(path, 2, "its front matter is a list of `key: value`")
     for name, value in data.items():
         if name not in KEYS:
-            return Fault(path, lines[str(name)], f"the front matter has {name}, which a slide does not know")
+            return Fault(path, lines.get(str(name), 2), f"the front matter has {name}, which a slide does not know")
         if not isinstance(value, KEYS[name][0]) or isinstance(value, bool):
             return Fault(path, lines[name], f"{name} is {KEYS[name][1]}, not {value!r}")
     for name in NEEDED:
@@ -208,7 +209,7 @@ def slide_faults(course: Course, lesson: Lesson, slide: Slide) -> Iterator[Fault
         yield slide.fault("", "has no title; begin it with a line `## TITLE`")
     if not slide.notes:
         yield slide.fault("", "has no notes; write what is said behind a line `Note:`")
-    if slide.minutes <= 0 or slide.demo < 0:
+    if not 0 < slide.minutes < math.inf or slide.demo < 0:
         yield slide.fault("minutes", "minutes is more than 0, demo not less")
     if slide.spoken > slide.minutes:
         spoken = f"{len(slide.notes.split())} words at {WORDS_A_MINUTE} a minute and {slide.demo} s of demo"

@@ -15,11 +15,12 @@ RESERVED = "output"  # as a section's name it asks for what the program prints
 
 
 class Section(NamedTuple):
-    """A marked part of a snippet: first and last line (from 1) and its code, dedented."""
+    """A marked part of a snippet: first and last line (from 1), its code, dedented, and the line of its marker."""
 
     first: int
     last: int
     code: str
+    marker: int
 
 
 @dataclass
@@ -109,7 +110,7 @@ def parse(path: str, text: str) -> tuple[Snippet, list[Fault]]:
             if first > last:
                 faults.append(Fault(path, number, f"section {match[2]} is empty"))
             code = textwrap.dedent(snippet.unmarked(lines[first - 1 : last]))
-            snippet.sections[match[2]] = Section(first, last, code)
+            snippet.sections[match[2]] = Section(first, last, code, begun)
     for name, place in opened.items():
         faults.append(Fault(path, place, f"section {name} is never closed; add [end:{name}]"))
     return snippet, faults

@@ -66,6 +66,13 @@ def test_fault_is_found_with_its_line(root: Path, name: str) -> None:
     assert any(fault.startswith(f"{TABLE}:{expected}") for fault in found), found
 
 
+def test_lesson_may_be_a_heading(root: Path) -> None:
+    (root / TABLE).write_text(SOUND[TABLE].replace("taught: get.md", "taught: get.md#why"), "utf-8")
+    (root / "docs/get.md").write_text(SOUND["docs/get.md"] + "\n## Why\n", "utf-8")
+    assert check(root) == []
+    assert "[Get](/get.md#why)" in expand(root, "::: exercises table\n")
+
+
 def test_table_names_languages_and_lessons(root: Path) -> None:
     lines = expand(root, "::: exercises table\n").strip().split("\n")
     assert lines[2] == "| [1: mend it](/exercises/mend.md) | repair, 15 minutes | Python, Node.js | [Get](/get.md) |"

@@ -72,6 +72,14 @@ def test_edit_makes_the_site_that_a_first_build_makes(course: Path, name: str) -
     assert build(course) == edited
 
 
+def test_page_without_a_title_in_the_navigation_is_refused(course: Path) -> None:
+    """It would stand in the navigation of all pages, and these are kept."""
+    config = course / "mkdocs.yml"
+    config.write_text(config.read_text("utf-8").replace("Other: other.md", "other.md"), "utf-8")
+    said = "mkdocs.yml:1: the navigation names other.md without a title; write `Title: other.md`"
+    assert [str(fault) for fault in generator.build(Course(course), PARTS, course / "site")] == [said]
+
+
 def test_page_whose_link_lost_its_goal_is_refused_although_it_is_the_same(course: Path) -> None:
     (course / OTHER).write_text("# Other\n\n[A file](file.txt)\n", "utf-8")
     (course / "docs/file.txt").touch()

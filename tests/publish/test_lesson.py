@@ -89,6 +89,8 @@ BAD = {
     "no minutes": (TITLE, "minutes: 2\n", "", f"{TITLE}:1: the front matter lacks minutes"),
     "minutes no number": (TITLE, "minutes: 2", "minutes: two", f"{TITLE}:4: minutes is a number, not 'two'"),
     "minutes not above zero": (TITLE, "minutes: 2", "minutes: 0", f"{TITLE}:4: minutes is more than 0"),
+    "minutes no number of this world": (TITLE, "minutes: 2", "minutes: .nan", f"{TITLE}:4: minutes is more than 0"),
+    "key that YAML takes for no text": (TITLE, "priority: must", "priority: must\nyes: 1", f"{TITLE}:"),
     "demo no number": (CODE, "demo: 20", "demo: yes", f"{CODE}:7: demo is a number of seconds, not True"),
     "unknown key": (CODE, "demo: 20", "language: Python", f"{CODE}:7: the front matter has language, which a slide does not know"),
     "unknown priority": (CODE, "optional", "maybe", f"{CODE}:5: priority is one of must, should, optional, not maybe"),

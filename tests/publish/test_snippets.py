@@ -37,7 +37,9 @@ def test_markers_are_never_shown(path: str) -> None:
     snippet, faults = snippets.parse(path, text)
     assert faults == []
     assert snippet.whole == "class A:\n    one\n\n    two\n\n    three\n    four\n"
-    assert not [code for _, _, code in snippet.sections.values() if snippets.MARK in code]
+    assert not [section.code for section in snippet.sections.values() if snippets.MARK in section.code]
+    marked = [text.splitlines()[section.marker - 1] for section in snippet.sections.values()]
+    assert all(f"[start:{name}]" in line for name, line in zip(snippet.sections, marked, strict=True))
 
 
 def test_functions_of_python_stay_two_lines_apart() -> None:
