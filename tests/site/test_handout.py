@@ -162,7 +162,7 @@ def small(tmp_path: Path) -> Path:
     pages = {"index": "# Home\n", "handout/index": "# Handout\n\n::: handout download\n"}
     for name, text in pages.items():
         (tmp_path / "docs" / f"{name}.md").write_text(text, "utf-8")
-    nav = [f"{name}.md" for name in (*pages, "snippets/index")]
+    nav = [{name: f"{name}.md"} for name in (*pages, "snippets/index")]
     (tmp_path / "mkdocs.yml").write_text(json.dumps({"INHERIT": str(ROOT / "mkdocs.yml"), "nav": nav, "watch": []}))
     return tmp_path
 

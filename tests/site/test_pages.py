@@ -174,8 +174,7 @@ def test_card_of_every_claim_names_the_tests_that_prove_it(seen: Seen) -> None:
     for card in seen.cards:
         assert card["label"] == f"Proof: {card['name']}, passed"
         assert card["rows"] == [
-            f"{proof.language} {Path(proof.path).name}:{proof.line} {proof.outcome} {proof.date}"
-            for proof in proofs[card["name"]]
+            f"{proof.language} {Path(proof.path).name}:{proof.line} {proof.said}" for proof in proofs[card["name"]]
         ]
 
 
