@@ -20,7 +20,8 @@ def main() -> None:
     library = snippets.read(ROOT)
     paths = changed(library)
     print(f"Changed since they were run: {', '.join(paths) or 'no snippets'}.", flush=True)
-    code = subprocess.run([sys.executable, "-m", "pytest", "-q", "tests/publish"], cwd=ROOT).returncode
+    press = [sys.executable, "-m", "pytest", "-q", "--numprocesses", "2", "tests/publish"]
+    code = subprocess.run(press, cwd=ROOT).returncode
     examples = {one.example: one for one in library.files if one.path in paths}
     if examples:
         tests = {one.language.test_path(one.example) for one in library.files if one.example in examples}
