@@ -52,8 +52,8 @@ def test_without_such_a_server_each_build_compiles_by_itself(
     assert compiler.environment() == compiler.NONE
 
 
-def test_program_is_compiled_by_the_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It has had work to do: the processor's time that it has taken grows."""
+def test_program_is_compiled_by_the_server(anew: Callable[[], None]) -> None:
+    """A server that has just started has much to do at its first program: the processor's time that it takes grows."""
     need(".NET 10 SDK")
     name = compiler.environment()["SharedCompilationId"]
     [pid] = subprocess.run(["pgrep", "-f", f"pipename:{name}"], capture_output=True, text=True).stdout.split()
@@ -66,4 +66,4 @@ def test_program_is_compiled_by_the_server(tmp_path: Path, monkeypatch: pytest.M
     before = taken()
     text = f'#:property PublishAot=false\nConsole.WriteLine("{name}");\n'  # never built before
     assert run_snippet(snippets.parse("snippets/x/some.cs", text)[0]).output == f"{name}\n"
-    assert taken() > before + 20  # of a hundredth of a second each
+    assert taken() > before + 40  # of a hundredth of a second each; about 190, and 7 where nobody asks it
