@@ -101,7 +101,7 @@ class Press(BasePlugin):  # type: ignore[no-untyped-call]
 
     def on_nav(self, nav: Navigation, config: MkDocsConfig, files: Files) -> None:
         """Say what all pages are made from. A title that is in a page alone would not reach the others."""
-        for path in untitled(config.nav):
+        for path in [path for title, path in entries(config.nav) if not title]:
             raise MkDocsException(f"the navigation names {path} without a title; write `Title: {path}`")
         theme = sorted(file for file in (Path(__file__).parent / "theme").rglob("*") if file.is_file())
         texts = (Path(config.config_file_path).read_text("utf-8"), *(file.read_text("utf-8") for file in theme))
@@ -194,20 +194,19 @@ def site_of(config: MkDocsConfig, parts: tuple[Part, ...]) -> Site:
     return Site(name, description, in_order(config.nav), parts, config.markdown_extensions, config.mdx_configs)
 
 
-def untitled(nav: Any) -> Iterator[str]:
-    """Yield the pages that the navigation names without a title."""
+def entries(nav: Any) -> Iterator[tuple[str, str]]:
+    """Yield the pages of the navigation, which comes as lists in mappings in lists: title, "" for none, and path."""
     for entry in nav or []:
-        if isinstance(entry, str):
-            yield entry
-        else:
-            yield from (path for part in entry.values() if isinstance(part, list) for path in untitled(part))
+        for title, part in entry.items() if isinstance(entry, dict) else [("", entry)]:
+            if isinstance(part, list):
+                yield from entries(part)
+            else:
+                yield title, part
 
 
 def in_order(nav: Any) -> dict[str, int]:
-    """Return the place of each page in the navigation, which comes as lists in mappings in lists."""
-    entries = [value for entry in nav or [] for value in (entry.values() if isinstance(entry, dict) else [entry])]
-    paths = [path for entry in entries for path in (in_order(entry) if isinstance(entry, list) else [entry])]
-    return {path: place for place, path in enumerate(paths)}
+    """Return the place of each page in the navigation."""
+    return {path: place for place, (_, path) in enumerate(entries(nav))}
 
 
 class Server(LiveReloadServer):
