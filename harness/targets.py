@@ -13,6 +13,7 @@ from harness.through_cluster.sitecustomize import connect_through_cluster
 ROOT = Path(__file__).resolve().parent.parent
 SET_UP = ROOT / ".venv" / "servers" / "bin"  # where bootstrap.py puts those that `make test-full` needs
 HOOKS = ROOT / "harness" / "through_cluster"
+HOOK_OF_NODE = ROOT / "harness/through_cluster/ioredis.mjs"
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class SharedCluster:
         connect_through_cluster(self.url)
         os.environ["REDIS_CLUSTER_OF_TESTS"] = self.url
         os.environ["PYTHONPATH"] = os.pathsep.join([str(HOOKS), *filter(None, [os.environ.get("PYTHONPATH")])])
-        os.environ["NODE_OPTIONS"] = f"--import={(HOOKS / 'ioredis.mjs').as_uri()}"
+        os.environ["NODE_OPTIONS"] = f"--import={HOOK_OF_NODE.as_uri()}"
 
     def flush(self) -> None:
         """Empty it."""

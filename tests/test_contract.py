@@ -14,6 +14,7 @@ from harness.toolchain import PROGRAMS
 from publish.parts import keys
 from publish.sources import ledger, snippets
 from publish.sources.course import Course
+from publish.sources.snippets import Snippet
 
 ROOT = Path(__file__).resolve().parent.parent
 LIBRARY = snippets.read(ROOT)
@@ -55,6 +56,7 @@ def test_languages_leave_the_same_keys(example: str) -> None:
 
 
 REGISTRY = keys.read(Course(ROOT)).data
+BOUND = ledger.Ledger(ROOT)
 EXEMPT = {  # each shows what goes wrong with keys of another type, and deletes them again
     "modeling/keys/wrong_type", "modeling/examples/sessions_naive",
 }  # fmt: skip
@@ -62,9 +64,9 @@ DEMO = re.compile(r"demo[ :_].*")  # keys that only show a command
 AGE = 10  # seconds that may pass between a program's write and our look at its keys
 
 
-def unregistered(run: runner.Ran) -> list[str]:
+def unregistered(snippet: Snippet) -> list[str]:
     """Say of each key that a program wrote, and that the registry does not hold so, what is wrong with it."""
-    wrong = []
+    wrong, run = [], ran(snippet)
     for key, kind in sorted(run.written | {(key, entry.type) for key, entry in run.keys.items()}):
         rows = [row for row in REGISTRY if row.holds_key(key)]
         if DEMO.fullmatch(key):
@@ -75,6 +77,9 @@ def unregistered(run: runner.Ran) -> list[str]:
             wrong.append(f"{key} is a {kind}, and {keys.FILE}:{rows[0].line} says {rows[0].type}")
         elif key in run.keys and not rows[0].allows(run.keys[key].ttl, AGE):
             wrong.append(f"{key} has a TTL of {run.keys[key].ttl} s, and {keys.FILE}:{rows[0].line} has another")
+        elif rows[0].pattern not in BOUND.keys(snippet):
+            wrong.append(f"{key}: the program must hold how it begins as one text, so that its row in the ledger is "
+                         f"bound to {keys.FILE}:{rows[0].line}")  # fmt: skip
     return wrong
 
 
@@ -82,12 +87,12 @@ def unregistered(run: runner.Ran) -> list[str]:
 def test_every_pattern_has_one_type(path: str, request: pytest.FixtureRequest) -> None:
     """Every key that the program wrote, if only for a moment, has one row, its type, and a TTL within its bounds."""
     request.node.stash[record.SUBJECT] = path, ledger.RUN
-    assert unregistered(ran(BY_PATH[path])) == []
+    assert unregistered(BY_PATH[path]) == []
 
 
 @pytest.mark.parametrize("example", sorted(EXEMPT))
 def test_exempt_program_needs_its_exemption(example: str) -> None:
-    assert all(unregistered(ran(snippet)) for snippet in LIBRARY.examples[example].values()), "take it off EXEMPT"
+    assert all(unregistered(snippet) for snippet in LIBRARY.examples[example].values()), "take it off EXEMPT"
 
 
 @pytest.mark.parametrize("path", PROGRAMS_BY_PATH)

@@ -14,7 +14,7 @@ from harness.elsewhere import Elsewhere, some, unmarked
 from harness.record import Recorder
 from harness.redis_cli import replay
 from harness.servers import Cluster, redis_server_binary
-from harness.targets import HOOKS, TARGETS, Target, version
+from harness.targets import HOOK_OF_NODE, HOOKS, TARGETS, Target, version
 from publish.sources import ledger, snippets
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -236,7 +236,7 @@ CLIENTS = {  # a program that says whether it got a client of the cluster
 def test_only_the_cluster_of_the_tests_gets_its_client(language: str, cluster: Cluster, redis_url: str) -> None:
     def client(url: str) -> str:
         programs = {"python": [sys.executable, "-c"], "node": [bootstrap.node(), "--input-type=module", "-e"]}
-        hooks = {"PYTHONPATH": str(HOOKS), "NODE_OPTIONS": f"--import={(HOOKS / 'ioredis.mjs').as_uri()}"}
+        hooks = {"PYTHONPATH": str(HOOKS), "NODE_OPTIONS": f"--import={HOOK_OF_NODE.as_uri()}"}
         env = {**os.environ, **hooks, "REDIS_CLUSTER_OF_TESTS": cluster.url}
         command = [*programs[language], CLIENTS[language].replace("URL", url)]
         return subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=30).stdout

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from yaml.nodes import Node, SequenceNode
 
 from publish.pages.protocol import Part
+from publish.sources import ledger
 from publish.sources.course import Course, once
 from publish.sources.headings import page_problem, title
 from publish.sources.nodes import Read, Reader, line_of
 
-FILE = "docs/_course/keys.yml"
+FILE = ledger.REGISTRY
 TYPES = ("string", "hash", "list", "set", "zset", "stream", "channel")
 NEEDED = ("pattern", "type", "ttl", "owner", "holds")
 WORDS = ("ttl", "holds")
 KNOWN = (*NEEDED, "seconds", "never")
-PLACE = re.compile(r"\{\w+\}")  # what varies in a pattern
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Row:
 
     def holds_key(self, key: str) -> bool:
         """Return whether a key is of this pattern: `{name}` stands for anything but a colon, or for a hash tag."""
-        fixed = map(re.escape, PLACE.split(self.pattern))
+        fixed = map(re.escape, ledger.PLACE.split(self.pattern))
         return re.fullmatch(r"(?:[^:{}]+|\{[^{}]+\})".join(fixed), key) is not None
 
     def allows(self, ttl: int, age: int = 0) -> bool:
@@ -51,7 +51,7 @@ def read(course: Course) -> Read[list[Row]]:
     seen: dict[str, int] = {}
     for node in reader.items(reader.root, "the registry"):
         one = row(reader, course, node)
-        if (shape := PLACE.sub("{}", one.pattern)) in seen:
+        if (shape := ledger.PLACE.sub("{}", one.pattern)) in seen:
             reader.wrong(node, f"{one.pattern} stands at line {seen[shape]} already; one pattern, one type")
         seen.setdefault(shape, one.line)
         rows.append(one)

@@ -5,20 +5,27 @@ apart conflict in that line, and neither may vouch for what never ran together.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from publish.sources import closure
 from publish.sources.files import Fault, digest
 from publish.sources.languages import OUTPUT
+from publish.sources.nodes import document
 from publish.sources.snippets import Snippet
 
 FILE = "ledger.jsonl"
 PASSED = "passed"
 RUN = "prints what is stored"  # the outcome of running the program itself, beside those of its tests
 CONTRACT = "tests/test_contract.py"  # runs every program
+EACH = (CONTRACT, "harness/session.py")  # what the outcome of every program rests on: what runs it, and its tests
+REGISTRY = "docs/_course/keys.yml"  # what a program that names a key is held against
+DEMANDS = ("type", "seconds", "never")  # of its fields, those that hold a key
+PLACE = re.compile(r"\{\w+\}")  # what varies in a key's pattern
 RUNS = ("prints_what_is_stored", "every_pattern_has_one_type")  # its tests, of which the worst is the outcome of a run
 MEND = "delete the line, then run `make test`"
 MERGE = ("<<<<<<<", "|||||||", "=======", ">>>>>>>")  # what git leaves where two branches wrote the same row
@@ -61,11 +68,27 @@ class Ledger:
         """Return what a row is bound to: the program, its stored output, its tests and what they rest on."""
         if snippet.path not in self.digests:
             tests = snippet.language.test_path(snippet.example)
-            paths = self.files.closure(tests, snippet.path.rpartition("/")[0])
-            self.digests[snippet.path] = self.files.digest(
-                paths | {snippet.path, f"snippets/{snippet.example}{OUTPUT}"}
-            )
+            paths = self.files.closure(tests, snippet.path.rpartition("/")[0]) | self.each
+            paths |= {snippet.path, f"snippets/{snippet.example}{OUTPUT}"}
+            more = [*snippet.language.commands(snippet.file, snippet.text), *map(str, self.keys(snippet).items())]
+            self.digests[snippet.path] = self.files.digest(paths, "\n".join(more))
         return self.digests[snippet.path]
+
+    @cached_property
+    def each(self) -> set[str]:
+        """What every row rests on."""
+        return {path for one in EACH for path in self.files.closure(one, "")}
+
+    @cached_property
+    def registry(self) -> dict[str, str]:
+        """What the key registry demands, by pattern. What is wrong in it is for its own reader to say."""
+        found = document(REGISTRY, self.files.text(REGISTRY) or "").data
+        rows = [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
+        return {str(row.get("pattern")): repr([row.get(name) for name in DEMANDS]) for row in rows}
+
+    def keys(self, snippet: Snippet) -> dict[str, str]:
+        """Return, by pattern, what the key registry demands of a program: the rows whose keys begin as its own do."""
+        return {pattern: row for pattern, row in self.registry.items() if PLACE.split(pattern)[0] in snippet.text}
 
     def current(self, snippet: Snippet) -> Row | None:
         """Return the row of a snippet if nothing that it rests on has changed."""

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from publish.sources import ledger, snippets
+from publish.sources import languages, ledger, snippets
 from publish.sources.ledger import Ledger
-from tests.publish.conftest import Prove, Write
+from tests.publish.conftest import ROOT, Prove, Write
 
 FILES = {
     "snippets/shop/get.py": "a = 1\n",
@@ -17,12 +17,16 @@ FILES = {
     "snippets/shop/get.mjs": "// a\n",
     "snippets/shop/get.out": "1\n",
     "snippets/shop/worker.py": "a = 1\n",
+    "snippets/shop/store.cs": "static class Store\n{\n    class Inner;\n}\n",
+    "snippets/shop/other.cs": "class Unnamed;\nclass Inner;\n",
+    "docs/_course/keys.yml": "",
+    ".editorconfig": "",
     "tests/conftest.py": "from harness.load import load\n",
     "tests/shop/conftest.py": "import tests.shop.made\n",
     "tests/shop/made.py": "",
-    "tests/shop/test_get.py": "from harness import servers\nfrom .near import a\nload('worker.py')\ndef test_it(): ...\n",
+    "tests/shop/test_get.py": "from harness import servers\nfrom .near import a\nload('worker.py'), open('checks.py')\ndef test_it(): ...\n",
     "tests/shop/near.py": "",
-    "tests/shop/GetTests.cs": "",
+    "tests/shop/GetTests.cs": "Store.Get();\n",
     "tests/shop/get.test.mjs": "import { a } from '../../harness/server.mjs';\nspawn(\"./callers.mjs\");\n",
     "tests/shop/callers.mjs": "import './far.mjs';\n",
     "tests/shop/far.mjs": "",
@@ -36,15 +40,29 @@ FILES = {
     "harness/server.mjs": "",
     "harness/csharp/Server.cs": "",
     "harness/csharp/Helpers.csproj": "<Project />\n",
+    "harness/csharp/Directory.Build.props": "<Project />\n",
     "harness/csharp/obj/Debug/Made.cs": "",
+    "harness/csharp/obj/made.props": "",
+    "practice/shop/checks.py": "",
+    "practice/other/checks.py": "",
+    "tests/test_contract.py": "from harness import runner\n",
+    "harness/runner.py": "import bootstrap\n",
+    "harness/session.py": "from harness import foreign\n",
+    "harness/foreign.py": "",
+    "bootstrap.py": "",
     "publish/sources/ledger.py": "",
 }
 RESTS = {  # by suffix: what a row rests on beside the program and its output
-    ".py": "snippets/shop/worker.py tests/conftest.py tests/shop/conftest.py tests/shop/made.py tests/shop/test_get.py "
-    "tests/shop/near.py harness/__init__.py harness/load.py harness/servers.py harness/tls.py",
-    ".cs": "tests/shop/GetTests.cs harness/csharp/Server.cs harness/csharp/Helpers.csproj",
+    ".py": "snippets/shop/worker.py tests/shop/conftest.py tests/shop/made.py tests/shop/test_get.py "
+    "tests/shop/near.py practice/shop/checks.py harness/servers.py harness/tls.py",
+    ".cs": "tests/shop/GetTests.cs harness/csharp/Server.cs harness/csharp/Helpers.csproj snippets/shop/store.cs "
+    "harness/csharp/Directory.Build.props .editorconfig",
     ".mjs": "tests/shop/get.test.mjs tests/shop/callers.mjs tests/shop/far.mjs harness/server.mjs",
 }
+ALL = (  # what runs every program and every test
+    "tests/test_contract.py tests/conftest.py bootstrap.py harness/__init__.py harness/load.py harness/runner.py "
+    "harness/session.py harness/foreign.py"
+)
 PATHS = [f"snippets/shop/get{suffix}" for suffix in RESTS]
 
 
@@ -68,10 +86,71 @@ def test_a_row_falls_with_each_file_that_it_rests_on_and_with_no_other(course: P
     with (course / path).open("a", encoding="utf-8") as file:
         file.write("\n")
     expected = {suffix for suffix, paths in RESTS.items() if path in (*paths.split(), f"snippets/shop/get{suffix}")}
-    assert stale(course) == (set(RESTS) if path == "snippets/shop/get.out" else expected)
+    assert stale(course) == (set(RESTS) if path in (*ALL.split(), "snippets/shop/get.out") else expected)
 
 
-@pytest.mark.parametrize("path", ["tests/shop/test_get.py", "tests/shop/made.py", "harness/load.py"])
+CODE = "import redis\n\n\ndef f():\n    return '#'\n"
+REMARKED = CODE.replace("return '#'", '"""Return\n    it."""\n    # why\n    return \'#\'  # what')
+SAYS = "def f():\n    a = 1\n    'no docstring'\n    return '''\n# 1\n'''\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "falls"),
+    [
+        (CODE, '"""What it is for,\n\nat length."""\n' + CODE, set()),
+        (CODE, "# fmt: off\n" + CODE + "# the end\n", set()),
+        (CODE, REMARKED, set()),
+        (REMARKED, REMARKED.replace("'#'", "'# '"), set(RESTS)),
+        (SAYS, SAYS.replace("# 1", "# 2"), set(RESTS)),
+        (SAYS, SAYS.replace("    a = 1\n", ""), set(RESTS)),
+    ],
+)
+def test_what_is_said_about_the_code_that_runs_a_program_is_no_part_of_its_row(
+    before: str, after: str, falls: set[str], write: Write, prove: Prove
+) -> None:
+    course = write({**FILES, "harness/load.py": before})
+    prove(*PATHS)
+    write({"harness/load.py": after})
+    assert stale(course) == falls
+
+
+def test_what_a_program_says_is_part_of_its_row(course: Path, write: Write) -> None:
+    write({"snippets/shop/get.py": "a = 1\n# why\n"})
+    assert stale(course) == {".py"}
+
+
+KEY = '- {{ pattern: "{}", type: {}, seconds: [60, 60], ttl: {}, owner: a.md, holds: a }}\n'
+REGISTRY = KEY.format("user:{id}", "hash", "1 min") + KEY.format("cart:{id}", "hash", "1 min")
+
+
+@pytest.mark.parametrize(
+    ("registry", "falls"),
+    [
+        (REGISTRY.replace("hash", "string", 1), {".py"}),
+        (REGISTRY.replace("60, 60", "60, 61", 1), {".py"}),
+        (REGISTRY.partition("\n")[2], {".py"}),
+        (REGISTRY + KEY.format("us{what}", "hash", "1 min"), {".py"}),
+        (REGISTRY + KEY.format("order:{id}", "hash", "1 min"), set()),
+        (REGISTRY.replace("1 min", "a minute"), set()),
+        ("# all keys\n" + REGISTRY, set()),
+        ("{", {".py"}),
+    ],
+)
+def test_a_row_falls_with_the_keys_that_are_demanded_of_its_program(
+    registry: str, falls: set[str], write: Write, prove: Prove
+) -> None:
+    course = write({**FILES, ledger.REGISTRY: REGISTRY, "snippets/shop/get.py": 'f"user:{1}"\n'})
+    prove(*PATHS)
+    write({ledger.REGISTRY: registry})
+    assert stale(course) == falls
+
+
+def test_a_row_falls_with_the_line_that_runs_its_program(course: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(languages.Language, "commands", lambda *_: ["node {file}"])
+    assert stale(course) == set(RESTS)
+
+
+@pytest.mark.parametrize("path", ["tests/shop/test_get.py", "tests/shop/made.py", "harness/tls.py"])
 def test_a_row_falls_with_a_file_that_is_gone(course: Path, path: str) -> None:
     (course / path).unlink()
     assert stale(course) == {".py"}
@@ -91,7 +170,7 @@ def test_branches_that_change_a_program_and_its_test_apart_conflict(course: Path
 
     def commit(path: str, *branch: str) -> None:
         git("checkout", "-q", *branch)
-        (course / path).write_text(FILES[path] + "# changed\n", "utf-8")
+        (course / path).write_text(FILES[path] + "changed = 1\n", "utf-8")
         prove(*PATHS)
         git("commit", "-qam", path)
 
@@ -120,3 +199,27 @@ def test_of_two_rows_of_one_program_neither_counts(course: Path) -> None:
     assert stale(course) == {".py"}
     file.write_text(file.read_text("utf-8").replace(failed.line(), row.line()), "utf-8")
     assert stale(course) == {".py"}
+
+
+NO_PART = {  # of what is in harness/ and practice/, what no outcome rests on
+    "harness/quick.py": "chooses what is run again",
+    "harness/full.py": "starts the sessions on other servers",
+    "harness/times.py": "measures",
+    "harness/small_course.py": "is for the tests of the press",
+    "harness/page_programs.py": "is for the tests of the pages",
+    "harness/browser/": "is for the tests of the site",
+    "practice/exercises/load-once/checks.py": "has tests of its own, and no program's test calls it",
+}
+
+
+def test_all_that_runs_or_checks_programs_is_in_their_rows() -> None:
+    now = Ledger(ROOT)
+    inside = set(now.each)
+    for snippet in snippets.read(ROOT).files:
+        inside |= now.files.closure(snippet.language.test_path(snippet.example), snippet.path.rpartition("/")[0])
+    files = [file for home in ("harness", "practice") for file in (ROOT / home).rglob("*") if file.is_file()]
+    paths = {file.relative_to(ROOT).as_posix() for file in files if not {"bin", "obj", "__pycache__"} & {*file.parts}}
+    outside = {path for path in paths - inside if not path.endswith("__init__.py")}
+    listed = {path for path in paths if path.startswith(tuple(NO_PART))}
+    assert outside - listed == set(), "no row rests on these: name them in what they are used by, or here with a reason"
+    assert listed & inside == set(), "take them off NO_PART"
