@@ -87,8 +87,12 @@ class Ledger:
         return {str(row.get("pattern")): repr([row.get(name) for name in DEMANDS]) for row in rows}
 
     def keys(self, snippet: Snippet) -> dict[str, str]:
-        """Return, by pattern, what the key registry demands of a program: the rows whose keys begin as its own do."""
-        return {pattern: row for pattern, row in self.registry.items() if PLACE.split(pattern)[0] in snippet.text}
+        """Return, by pattern, what the key registry demands of a program: the rows whose keys begin as its own do.
+
+        Of a beginning, two words count: a program holds these as one text, and may add the next.
+        """
+        begins = {pattern: ":".join(PLACE.split(pattern)[0].split(":")[:2]) for pattern in self.registry}
+        return {pattern: row for pattern, row in self.registry.items() if begins[pattern] in snippet.text}
 
     def current(self, snippet: Snippet) -> Row | None:
         """Return the row of a snippet if nothing that it rests on has changed."""
@@ -108,7 +112,8 @@ class Ledger:
 def read(root: Path) -> tuple[dict[str, Row], list[Fault]]:
     """Return the sound rows by the path of their program, and what is wrong with the others."""
     file = root / FILE
-    lines = file.read_text("utf-8", "replace").removesuffix("\n").split("\n") if file.exists() else []
+    text = file.read_text("utf-8", "replace") if file.exists() else ""
+    lines = text.removesuffix("\n").split("\n") if text else []
     rows: dict[str, Row] = {}
     at: dict[str, int] = {}
     faults: list[Fault] = []

@@ -130,6 +130,8 @@ REGISTRY = KEY.format("user:{id}", "hash", "1 min") + KEY.format("cart:{id}", "h
         (REGISTRY.replace("60, 60", "60, 61", 1), {".py"}),
         (REGISTRY.partition("\n")[2], {".py"}),
         (REGISTRY + KEY.format("us{what}", "hash", "1 min"), {".py"}),
+        (REGISTRY + KEY.format("user:{id}:cart", "hash", "1 min"), {".py"}),
+        (REGISTRY + KEY.format("user:id:cart", "hash", "1 min"), set()),
         (REGISTRY + KEY.format("order:{id}", "hash", "1 min"), set()),
         (REGISTRY.replace("1 min", "a minute"), set()),
         ("# all keys\n" + REGISTRY, set()),
@@ -189,6 +191,11 @@ def test_branches_that_change_a_program_and_its_test_apart_conflict(course: Path
         f"{ledger.FILE}:7: is left of a merge",
     ]
     assert stale(course) == {".py"}, "neither row counts, and those of other programs do"
+
+
+def test_an_empty_ledger_knows_of_no_run_and_has_no_fault(course: Path, write: Write) -> None:
+    write({ledger.FILE: ""})
+    assert (stale(course), Ledger(course).faults) == (set(RESTS), [])
 
 
 def test_of_two_rows_of_one_program_neither_counts(course: Path) -> None:
