@@ -22,7 +22,7 @@ from publish.sources.files import Fault
 
 ROOT = Path.cwd()
 WATCHED: tuple[str, ...] = ("docs", "snippets", "tests", "harness", "practice", "benchmarks", "publish/theme")
-WATCHED += ("mkdocs.yml", "package-lock.json", ledger.FILE)
+WATCHED += ("publish/parts/deck.md", "mkdocs.yml", "package-lock.json", "bootstrap.py", ".editorconfig", ledger.FILE)
 
 
 def build(target: Path) -> None:
