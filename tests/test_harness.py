@@ -176,8 +176,12 @@ def test_a_selection_of_tests_is_seen(line: str, pytestconfig: pytest.Config) ->
     assert not parse(NAIVE, "-q")
 
 
+OURS = "test_naive.py or aside/naive.py or keys/colon.redis"  # the last one's tests do not run
+
+
+@pytest.mark.long
 @pytest.mark.parametrize(
-    ("words", "rows"), [("naive", ["snippets/patterns/cache-aside/naive.py"]), ("naive and not sql", [])]
+    ("words", "rows"), [(OURS, ["snippets/patterns/cache-aside/naive.py"]), (f"({OURS}) and not sql", [])]
 )
 def test_a_row_needs_every_test_of_its_file(copy: Path, words: str, rows: list[str]) -> None:
     (copy / ledger.FILE).write_text("", "utf-8")
@@ -258,6 +262,7 @@ class TestSetUp:
         with pytest.raises(SystemExit, match=r"Python 3.11 or newer is needed, this is 3.9.2. Say which: make PYTHON="):
             bootstrap.main()
 
+    @pytest.mark.long
     def test_no_network_at_first_set_up_is_one_sentence(self, tmp_path: Path) -> None:
         for name in ("bootstrap.py", "requirements.txt", "package-lock.json", "package.json"):
             shutil.copy(ROOT / name, tmp_path)
@@ -316,11 +321,14 @@ def test_what_builds_or_runs_once_is_in_one_process() -> None:
     assert len(set.union(*found)) == len(shares)
 
 
-def test_shares_decide_where_tests_run(tmp_path: Path) -> None:
+@pytest.mark.long
+def test_shares_and_length_decide_where_and_when_tests_run(tmp_path: Path) -> None:
     (tmp_path / "a.test.mjs").write_text(
         'import { test } from "node:test";\n' + "".join(f'test("t{i}", () => {{}});\n' for i in range(40)), "utf-8"
     )
     (tmp_path / "test_p.py").write_text("".join(f"def test_{i}(): pass\n" for i in range(40)), "utf-8")
+    with (tmp_path / "test_p.py").open("a") as file:
+        file.write("import pytest\n@pytest.mark.long\ndef test_long(): pass\n")
     arguments = [
         "-c",
         str(ROOT / "pyproject.toml"),
@@ -332,6 +340,8 @@ def test_shares_decide_where_tests_run(tmp_path: Path) -> None:
         str(tmp_path),
     ]
     said = pytest_here(*arguments, "-n", "2", "--dist", "loadscope", str(tmp_path)).stdout
-    places = re.findall(r"\[(gw\d)\].*(a\.test\.mjs|test_p\.py)::", said)
-    assert len(places) == 80, said
-    assert len({place for place, file in places if file == "a.test.mjs"}) == 1
+    places = re.findall(r"\[(gw\d)\].*(a\.test\.mjs|test_p\.py)::(\w+)", said)
+    assert len(places) == 81, said
+    [its] = [place for place, _, name in places if name == "test_long"]
+    assert next(name for place, file, name in places if (place, file) == (its, "test_p.py")) == "test_long"
+    assert len({place for place, file, _ in places if file == "a.test.mjs"}) == 1
