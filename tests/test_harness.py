@@ -140,7 +140,7 @@ def test_node_test_that_fails_skips_or_is_not_seen_is_red(tmp_path: Path) -> Non
         number = re.findall(r"x(\d)\.test", f"{case.get('classname')} {case.get('name')}")[0]
         said[list(RED)[int(number)]] += "\n".join(case.itertext())
     wrong = {name: said[name] for name, (_, words) in RED.items() if not re.search(words, said[name])}
-    assert not wrong, result.stdout
+    assert not wrong, f"{wrong}\n{result.stdout}"
 
 
 def test_missing_toolchain_is_one_line_and_under_ci_a_failure() -> None:
