@@ -1,7 +1,11 @@
-"""The C# compiler as a server of this process's own: it starts once in place of at each build, and ends with us."""
+"""The C# compiler as a server of our own: it starts once in place of at each build, and ends with us.
+
+Processes that run tests at once share one, which is the warmer for it: of two under one name, the later ends at once.
+"""
 
 import atexit
 import functools
+import os
 import re
 import secrets
 import subprocess
@@ -25,7 +29,7 @@ def environment() -> dict[str, str]:
     server = found[-1] / "Roslyn" / "bincore" / "VBCSCompiler.dll" if found else Path()
     if not server.is_file():
         return NONE
-    name = f"course-{secrets.token_hex(8)}"
+    name = f"course-{os.environ.get('PYTEST_XDIST_TESTRUNUID') or secrets.token_hex(8)}"
     silent = subprocess.DEVNULL
     process = subprocess.Popen(
         [dotnet, str(server), f"-pipename:{name}"], stdin=silent, stdout=silent, stderr=silent,

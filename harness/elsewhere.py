@@ -47,8 +47,8 @@ class Elsewhere:
     def __init__(self, root: Path, target: Target, everything: bool) -> None:
         self.root, self.target = root, target
         self.declared = {(one.file, one.name): one for one in declared(root) if one.target == target.name}
-        found = snippets.read(root).files
-        wanted = [one for one in found if everything or one.path in unmarked(root, target)]
+        found, without = snippets.read(root).files, unmarked(root, target)
+        wanted = [one for one in found if everything or one.path in without]
         self.programs = {one.path for one in wanted}
         self.tests = {one.language.test_path(one.example) for one in wanted}
 

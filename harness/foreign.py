@@ -191,6 +191,9 @@ def runner(file: str) -> type[ForeignFile] | None:
     return RUNNERS.get(language.test_runner) if language and language.is_test(file) else None
 
 
+TOGETHER = ("site/test_handout.py", "publish/test_diagrams.py")  # each prints or draws once for all of its tests
+
+
 def share(nodeid: str) -> str:
     """Return what a test shares with others, which must then run in one process; its own name where it is nothing."""
     file = nodeid.partition("::")[0]
@@ -203,7 +206,7 @@ def share(nodeid: str) -> str:
     found = runner(file)
     if found:
         return found.shared or file
-    return file if file.endswith("site/test_handout.py") else nodeid  # it prints once for all of its tests
+    return file if file.endswith(TOGETHER) else nodeid
 
 
 def collect_file(path: Path, parent: pytest.Collector) -> ForeignFile | None:

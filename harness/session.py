@@ -78,11 +78,19 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the examples first, then what checks the press, and what needs the built site last."""
+    """Run first what takes long, then the examples, then what checks the press, and what needs the built site last.
+
+    A long test that started last would leave the other processes without work.
+    """
     if elsewhere:
         items[:] = elsewhere.select(items, recorder)
     last = [ROOT / "tests" / "publish", ROOT / "tests" / "site"]
-    items.sort(key=lambda item: next((i for i, folder in enumerate(last, 1) if folder in item.path.parents), 0))
+
+    def turn(item: pytest.Item) -> tuple[bool, int]:
+        folder = next((i for i, folder in enumerate(last, 1) if folder in item.path.parents), 0)
+        return item.get_closest_marker("long") is None, folder
+
+    items.sort(key=turn)
 
 
 class Scheduling(LoadScopeScheduling):

@@ -24,7 +24,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "snippets" / "patterns" / "wri
 STREAM, DEAD, GROUP = "stream:carts", "stream:carts:dead", "writers"
 
 
-def eventually(happened: Callable[[], Any], what: str, seconds: float = 20) -> Any:
+def eventually(happened: Callable[[], Any], what: str, seconds: float = 60) -> Any:
     """Wait until something is so, and return it. Raises TimeoutError."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -5,7 +5,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import toolchain
+from harness import compiler, toolchain
 from publish.sources import languages
 from publish.sources.languages import CSHARP, NODE, PYTHON
 
@@ -82,7 +82,7 @@ class Program:
         """Compile it. Raises ProgramError with the line that the compiler names, TimeoutError if it takes too long."""
         if not self.tools.build:
             return self.compile_python()
-        result = toolchain.run(self.fill(self.tools.build), self.path.parent, BUILD_LIMIT)
+        result = toolchain.run(self.fill(self.tools.build), self.path.parent, BUILD_LIMIT, **self.compiler())
         said = result.stdout + result.stderr
         if result.returncode == 0:
             return None
@@ -90,6 +90,10 @@ class Program:
         if fault is None:
             raise ProgramError(f"does not build. This is what the compiler says:\n{said.strip()}")
         raise ProgramError(f"is not yet {self.tools.title}: {fault['what'].rstrip('.')} at line {fault['line']}.")
+
+    def compiler(self) -> dict[str, str]:
+        """Return what leads a build to the compiler that this process keeps, if the language has one."""
+        return compiler.environment() if languages.of(self.path.name) is CSHARP else {}
 
     def compile_python(self) -> None:
         """Compile a file in this very language."""

@@ -12,6 +12,7 @@ from practice import demo_write_behind
 ROOT = Path(__file__).resolve().parent.parent
 
 
+@pytest.mark.long
 def test_demo_ends_well_and_leaves_the_redis_that_redis_url_names_alone(readers_redis: Server) -> None:
     command = [sys.executable, "-m", "practice.demo_write_behind"]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
@@ -19,6 +20,7 @@ def test_demo_ends_well_and_leaves_the_redis_that_redis_url_names_alone(readers_
     assert "0 lost" in result.stdout
 
 
+@pytest.mark.long
 def test_demo_fails_where_a_write_was_lost(own_server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shop = demo_write_behind.Shop(own_server.url, tmp_path / "shop.db")
     rows = shop.rows

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,9 +30,10 @@ def pytest_here(*arguments: str, cwd: Path = ROOT, **environment: str) -> subpro
     return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=120)
 
 
-def pytest_outside(file: Path) -> subprocess.CompletedProcess[str]:
-    """Run a test file that lies outside the repository with the repository's fixtures and collectors."""
-    return pytest_here("-c", str(ROOT / "pyproject.toml"), "-p", "tests.conftest", "--noconftest", str(file))
+def pytest_outside(path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run test files that lie outside the repository with the repository's fixtures and collectors."""
+    outside = ("-c", str(ROOT / "pyproject.toml"), "-p", "tests.conftest", "--noconftest", str(path))
+    return pytest_here(*outside, *arguments)
 
 
 def running(needle: str) -> list[int]:
@@ -106,30 +108,39 @@ def test_limit_is_thirty_seconds() -> None:
     assert runner.LIMIT == 30
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ('test("a", () => { throw new Error("boom"); });\ntest("b", () => {});\n', "boom"),
-        ('test("a", { skip: "no time" }, () => {});\ntest("b", () => {});\n', "skipped|no time"),
-        ('test("a", () => {});\nif (0)\n{\ntest("b", () => {});\n}\n', "was not run"),
-        (
-            'test("a", () => {});\n  test("hidden", () => {});\ntest("b", () => {});\n',
-            "that the scan of names did not find",
-        ),
-        ("syntax error\n" + 'test("a", () => {});\ntest("b", () => {});\n', "was not run|beyond|did not find"),
-    ],
-)
-def test_node_test_that_fails_skips_or_is_not_seen_is_red(tmp_path: Path, text: str, said: str) -> None:
-    (tmp_path / "x.test.mjs").write_text('import { test } from "node:test";\n' + text, "utf-8")
-    result = pytest_outside(tmp_path / "x.test.mjs")
+RED = {  # name: what a file of node:test holds, and a word of what is said of it
+    "fails": ('test("a", () => { throw new Error("boom"); });\ntest("b", () => {});\n', "boom"),
+    "skips": ('test("a", { skip: "no time" }, () => {});\ntest("b", () => {});\n', "skipped|no time"),
+    "never runs": ('test("a", () => {});\nif (0)\n{\ntest("b", () => {});\n}\n', "was not run"),
+    "is hidden": (
+        'test("a", () => {});\n  test("hidden", () => {});\ntest("b", () => {});\n',
+        "that the scan of names did not find",
+    ),
+    "is no JavaScript": (
+        'syntax error\ntest("a", () => {});\ntest("b", () => {});\n', "was not run|beyond|did not find",
+    ),
+    "has two of one name": (
+        'test("a", () => { throw new Error("boom"); });\ntest("a", () => {});\n', "two tests are called a",
+    ),
+    "has none": ("// nothing\n", "no test found"),
+}  # fmt: skip
+
+
+def test_node_test_that_fails_skips_or_is_not_seen_is_red(tmp_path: Path) -> None:
+    """All in one run, whose report says of each file what is wrong there."""
+    (tmp_path / "red").mkdir()
+    for number, (text, _) in enumerate(RED.values()):
+        file = tmp_path / "red" / f"x{number}.test.mjs"
+        file.write_text('import { test } from "node:test";\n' + text, "utf-8")
+    report = tmp_path / "report.xml"
+    result = pytest_outside(tmp_path / "red", "--continue-on-collection-errors", f"--junitxml={report}")
     assert result.returncode == 1
-    assert any(word in result.stdout for word in said.split("|")), result.stdout
-
-
-def test_file_without_a_test_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "x.test.mjs").write_text("// nothing\n", "utf-8")
-    result = pytest_outside(tmp_path / "x.test.mjs")
-    assert "no test found" in result.stdout
+    said = dict.fromkeys(RED, "")
+    for case in ElementTree.parse(report).iter("testcase"):
+        number = re.findall(r"x(\d)\.test", f"{case.get('classname')} {case.get('name')}")[0]
+        said[list(RED)[int(number)]] += "\n".join(case.itertext())
+    wrong = {name: said[name] for name, (_, words) in RED.items() if not re.search(words, said[name])}
+    assert not wrong, f"{wrong}\n{result.stdout}"
 
 
 def test_missing_toolchain_is_one_line_and_under_ci_a_failure() -> None:
@@ -143,13 +154,6 @@ def test_missing_toolchain_is_one_line_and_under_ci_a_failure() -> None:
     strict = pytest_here(*arguments, CI="true", PATH=nowhere)
     assert strict.returncode == 1
     assert ".NET 10 SDK is missing, and CI leaves nothing out." in strict.stdout
-
-
-def test_two_node_tests_of_one_name_are_red(tmp_path: Path) -> None:
-    text = 'import { test } from "node:test";\ntest("a", () => { throw new Error("boom"); });\ntest("a", () => {});\n'
-    (tmp_path / "x.test.mjs").write_text(text, "utf-8")
-    result = pytest_outside(tmp_path / "x.test.mjs")
-    assert "two tests are called a" in result.stdout
 
 
 def test_what_failed_once_is_not_tried_again() -> None:
@@ -176,8 +180,12 @@ def test_a_selection_of_tests_is_seen(line: str, pytestconfig: pytest.Config) ->
     assert not parse(NAIVE, "-q")
 
 
+OURS = "test_naive.py or aside/naive.py or keys/colon.redis"  # the last one's tests do not run
+
+
+@pytest.mark.long
 @pytest.mark.parametrize(
-    ("words", "rows"), [("naive", ["snippets/patterns/cache-aside/naive.py"]), ("naive and not sql", [])]
+    ("words", "rows"), [(OURS, ["snippets/patterns/cache-aside/naive.py"]), (f"({OURS}) and not sql", [])]
 )
 def test_a_row_needs_every_test_of_its_file(copy: Path, words: str, rows: list[str]) -> None:
     (copy / ledger.FILE).write_text("", "utf-8")
@@ -258,6 +266,7 @@ class TestSetUp:
         with pytest.raises(SystemExit, match=r"Python 3.11 or newer is needed, this is 3.9.2. Say which: make PYTHON="):
             bootstrap.main()
 
+    @pytest.mark.long
     def test_no_network_at_first_set_up_is_one_sentence(self, tmp_path: Path) -> None:
         for name in ("bootstrap.py", "requirements.txt", "package-lock.json", "package.json"):
             shutil.copy(ROOT / name, tmp_path)
@@ -316,22 +325,18 @@ def test_what_builds_or_runs_once_is_in_one_process() -> None:
     assert len(set.union(*found)) == len(shares)
 
 
-def test_shares_decide_where_tests_run(tmp_path: Path) -> None:
+@pytest.mark.long
+def test_shares_and_length_decide_where_and_when_tests_run(tmp_path: Path) -> None:
     (tmp_path / "a.test.mjs").write_text(
         'import { test } from "node:test";\n' + "".join(f'test("t{i}", () => {{}});\n' for i in range(40)), "utf-8"
     )
     (tmp_path / "test_p.py").write_text("".join(f"def test_{i}(): pass\n" for i in range(40)), "utf-8")
-    arguments = [
-        "-c",
-        str(ROOT / "pyproject.toml"),
-        "-p",
-        "tests.conftest",
-        "--noconftest",
-        "-vv",
-        "--rootdir",
-        str(tmp_path),
-    ]
-    said = pytest_here(*arguments, "-n", "2", "--dist", "loadscope", str(tmp_path)).stdout
-    places = re.findall(r"\[(gw\d)\].*(a\.test\.mjs|test_p\.py)::", said)
-    assert len(places) == 80, said
-    assert len({place for place, file in places if file == "a.test.mjs"}) == 1
+    with (tmp_path / "test_p.py").open("a") as file:
+        file.write("import pytest\n@pytest.mark.long\ndef test_long(): pass\n")
+    arguments = ("-vv", "--rootdir", str(tmp_path), "-n", "2", "--dist", "loadscope")
+    said = pytest_outside(tmp_path, *arguments).stdout
+    places = re.findall(r"\[(gw\d)\].*(a\.test\.mjs|test_p\.py)::(\w+)", said)
+    assert len(places) == 81, said
+    [its] = [place for place, _, name in places if name == "test_long"]
+    assert next(name for place, file, name in places if (place, file) == (its, "test_p.py")) == "test_long"
+    assert len({place for place, file, _ in places if file == "a.test.mjs"}) == 1

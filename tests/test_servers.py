@@ -204,6 +204,7 @@ class TestSession:
         words = ["-k", "test_it or test_other or aside/naive"]
         return subprocess.run([*command, *words], cwd=self.root, env=env, capture_output=True, text=True, timeout=120)
 
+    @pytest.mark.long
     def test_marks_what_ran_and_does_not_run_it_again(self) -> None:
         assert self.run().returncode == 0
         result = self.run("--on", "7.4")

@@ -1,6 +1,7 @@
 """How the modules of the press lie on its floors, and where CONTRIBUTING says that things are."""
 
 import ast
+import functools
 import re
 import sys
 
@@ -18,6 +19,7 @@ FILES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "publish").
 TOLD = ("publish", "harness", "practice", "benchmarks")  # folders of which CONTRIBUTING names every module
 
 
+@functools.cache
 def imports(path: str) -> set[str]:
     """Return the modules that a file imports, anywhere in it, and what it imports from them."""
     found = set()

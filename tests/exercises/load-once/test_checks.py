@@ -98,6 +98,7 @@ def answers(program: Program, servers: list[Server]) -> list[str | None]:
         return list(pool.map(answer, CHECKS, servers))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("program", [("starter", one) for one in LANGUAGES], ids=LANGUAGES, indirect=True)
 def test_starter_is_told_what_is_missing(program: Program, servers: list[Server]) -> None:
     waits, late, release = answers(program, servers)
@@ -106,6 +107,7 @@ def test_starter_is_told_what_is_missing(program: Program, servers: list[Server]
     assert "deletes the other caller's lock" in (release or "")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("program", [("solution", one) for one in LANGUAGES], ids=LANGUAGES, indirect=True)
 def test_solution_passes_every_check(program: Program, servers: list[Server]) -> None:
     assert answers(program, servers) == [None] * 3
@@ -145,6 +147,7 @@ WATCHED = """\
 SCRIPT = "await cache.ScriptEvaluateAsync(Release, [key], [token]);"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "program",
     [

@@ -195,6 +195,7 @@ def test_any_cart_id_reaches_its_own_row(shop: Shop, carts: Any, writer: Any) ->
     assert all(0 < shop.cache.ttl(f"cart:{hostile}") <= 3600 for hostile in HOSTILE)
 
 
+@pytest.mark.long
 def test_no_accepted_write_is_lost_over_fifty_sigkills(shop: Shop, example: ModuleType) -> None:
     write_behind, stop, faults = load(FOLDER / "write_behind.py"), threading.Event(), []
     latest: dict[str, str] = {}
