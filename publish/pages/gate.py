@@ -27,8 +27,8 @@ ADDRESSES = {"src", "href", "xlink:href", "poster", "data", "background", "actio
 HREFS = ("href", "xlink:href")
 SETS = {"srcset", "imagesrcset", "ping"}  # of several addresses
 MERE = "a, span, div, p, li, ul, ol, dl, dt, dd, td, tr, th, pre, code, small, strong, em, b, i, br, wbr, h1, h2, h3"
-MERE += ", h4, label, nav, button, details, summary, section, article, aside, header, footer, main, legend, fieldset"
-ON_ANY = ("[src]", "[poster]", "[data]", "[background]", "[formaction]", "[srcset]", "[ping]")
+MERE += ", h4, label, nav, button, details, summary, article, aside, header, footer, main, legend, fieldset"
+ON_ANY = ("[src]", "[poster]", "[data]", "[background]", "[formaction]", "[srcset]", "[ping]", "[attributionsrc]")
 LOADS = f":not({MERE}), {', '.join(ON_ANY)}"
 WORDS = {"title", "alt", "label", "placeholder", "content", "value", "xmlns", "xmlns:xlink", "class", "id", "d", "cite"}
 FOLLOWED = {"canonical", "alternate", "next", "prev"}  # what a link in the head may be, for it loads nothing
@@ -39,6 +39,7 @@ UNCOMPARED += ", font, input[value], foreignObject, script[type], text, code"  #
 LINES = "br + code:not(.quiz-printed *), code br"  # lines of code, put below each other by hand
 AS_CODE = {"white-space", "white-space-collapse", "text-wrap", "font", "font-family", "tab-size"}  # so does a style
 HIGHLIGHTED = ".highlight:not(code), .codehilite:not(code), .highlighttable"  # what looks like a block of code
+NOSCRIPT_END = re.compile("(?:<|&lt;)/noscript", re.IGNORECASE)  # in an attribute too, where scripts run
 DRAWN = "docs/_diagrams"
 
 
@@ -194,12 +195,16 @@ def requests(page: LexborHTMLParser, targets: dict[str, None]) -> Iterator[Found
         if tag.tag == "base":
             yield Found("a <base>, which leads each address of the page elsewhere", ("<base",))
             continue
-        for name in attributes.keys() - WORDS:
-            if (value := attributes[name]) and not followed(tag, name):
+        for name, value in attributes.items():
+            if value and name not in WORDS and not followed(tag, name):
                 yield from request(tag, name, value, targets)
         if "http-equiv" in attributes:
             words = (attributes.get("content") or "", "<meta")
             yield Found("a <meta http-equiv>, which speaks in the place of the web server", words)
+        elif tag.tag == "noscript" and len(NOSCRIPT_END.findall(tag.html or "")) > 1:
+            yield Found(
+                "a <noscript> that ends earlier where scripts run, so that readers see another page", ("<noscript",)
+            )
         elif tag.tag == "script" and (address := addresses.in_script(tag.text())):
             yield Found("<script> loads from another host", (address,))
     for tag in page.css("[style], style"):

@@ -205,6 +205,15 @@ def test_test_that_is_a_folder_is_refused(course: Path) -> None:
     assert check(course) == ["tests/shop/GetTests.cs:1: cannot be read: Is a directory"]
 
 
+def test_front_matter_of_a_slide_is_read_with_the_slide(course: Path) -> None:
+    """To look at it as at a page's would tell each of its faults twice."""
+    (course / "docs/_course/slides/x").mkdir(parents=True)
+    (course / "docs/_course/slides/x/1.md").write_text("---\na: b: c\n---\n", "utf-8")
+    assert [fault.partition(";")[0] for fault in check(course)] == [
+        "docs/_course/slides/x/1.md:1: lies in no section's folder"
+    ]
+
+
 def test_missing_language_is_accepted_with_a_reason(course: Path) -> None:
     reason = "(no C#: not there; no Node.js: not there)"
     page = course / PAGE

@@ -71,6 +71,12 @@ BAD = {
     "another way to load": ('<img src="ftp://cdn.example/x.png">', "<img src> loads from another host"),
     "unknown attribute": ('<img lowsrc="HTTPS:cdn.example/x.png">', "<img lowsrc> loads from another host"),
     "unknown element": ('<fencedframe config="a //cdn.example/x"></fencedframe>', "<fencedframe config> loads from another"),
+    "link that is counted": ('<a href="b.html" attributionsrc="//cdn.example/">b</a>', "<a attributionsrc> loads from another"),
+    "picture behind a slide": ('<section data-background-image="//cdn.example/x.png"></section>', "<section data-background-image> l"),
+    "script in an attribute": ('<img src="a.html" onerror="fetch(\'https://cdn.example/\')">', "<img onerror> loads from another"),
+    "page that only scripts see": (
+        '<noscript><p title="</noscript><img src=//cdn.example/x.png>"></p></noscript>', "a <noscript> that ends earlier"
+    ),
     "form": ('<form action="https://cdn.example/"></form>', "<form action> loads from another host"),
     "button of a form": ('<button formaction="//cdn.example/">x</button>', "<button formaction> loads from another host"),
     "ping": ('<a href="b.html" ping="b.html https://cdn.example/">b</a>', "<a ping> loads from another host"),
