@@ -19,7 +19,7 @@ FRONT = re.compile(r"-{3}[ \t]*\n(.*?\n)(?:\.{3}|-{3})[ \t]*\n", re.DOTALL)  # o
 def check(course: Course, parts: tuple[Part, ...], strict: bool = False) -> list[Fault]:
     """Return all faults of a course. `strict` adds what may pass while editing: code that has not run since."""
     faults = [*course.faults, *course.snippets.faults, *course.ledger.faults, *documents(course), *front(course)]
-    faults = faults or course.collected.faults
+    faults = faults or [*course.collected.faults]
     if faults:
         return faults  # the pages could only repeat them
     faults += [fault for part in parts for fault in part.check(course)]

@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
+import publish.pages.check
+from publish.parts.table import PARTS
 from publish.sources import ledger, snippets
+from publish.sources.course import Course
 from publish.sources.ledger import Row
 from tests.publish.conftest import Write, check
 
@@ -182,6 +185,13 @@ def test_bad_fixture_is_refused_with_file_and_line(course: Path, name: str) -> N
     (course / path).write_bytes(text if isinstance(text, bytes) else text.encode())
     faults = check(course)
     assert any(fault.startswith(expected) for fault in faults), faults
+
+
+def test_check_leaves_the_course_as_it_was(course: Path) -> None:
+    (course / PAGE).write_text(INCLUDE + "\n::: shop/got read\n", "utf-8")
+    read = Course(course)
+    assert len(publish.pages.check.check(read, PARTS)) == 1
+    assert [*read.faults, *read.snippets.faults, *read.ledger.faults, *read.collected.faults] == []
 
 
 def test_link_out_of_snippets_is_refused(course: Path) -> None:
