@@ -33,9 +33,13 @@ class Exercise(exercises.Exercise):
     @property
     def starters(self) -> dict[str, Snippet]:
         """What the student starts from, by language."""
-        found = snippets.read(ROOT).examples[f"{self.folder}/starter"]
-        known = [snippet for snippet in found.values() if snippet.language in TOOLBOXES]
+        known = [snippet for snippet in self.written if snippet.language in TOOLBOXES]
         return {TOOLBOXES[snippet.language].name: snippet for snippet in known}
+
+    @property
+    def written(self) -> list[Snippet]:
+        """The starters that there are, also those that nothing here can check."""
+        return list(snippets.read(ROOT).examples[f"{self.folder}/starter"].values())
 
     def file(self, language: str = "python") -> str:
         """Where the student works, below the repository."""
@@ -117,6 +121,9 @@ def choose(arguments: list[str]) -> tuple[Exercise, str]:
         sys.exit(f"{f'There is no exercise {given}' if given else 'Say which exercise'}; there is "
                  f"{', '.join(known)}: make exercise N={next(iter(known))}")  # fmt: skip
     exercise, language = known[number], language or "python"
+    if not exercise.starters:
+        labels = ", ".join(snippet.language.label for snippet in exercise.written)
+        sys.exit(f"Exercise {number} is in {labels}, which practice/program.py has no toolbox for; add one there.")
     if language not in exercise.starters:
         sys.exit(f"Exercise {number} is not in {language}, but in {', '.join(exercise.starters)}: "
                  f"make exercise N={number} IN={next(iter(exercise.starters))}")  # fmt: skip
@@ -143,7 +150,7 @@ def main(arguments: list[str], home: Path = ROOT) -> None:
             sys.exit(f"{file} {error}")
         server = Server()
         try:
-            if len(exercise.starters) == 1:
+            if [*exercise.starters] == ["python"]:
                 code = check_in_process(exercise, path, server.url)
             else:
                 code = check_all(exercise.checks, program, path, server.url)

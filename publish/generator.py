@@ -8,7 +8,7 @@ import html
 import logging
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -33,47 +33,79 @@ from publish.pages.origin import line_of
 from publish.pages.protocol import Part, Site
 from publish.sources import languages
 from publish.sources.course import Course
-from publish.sources.files import Fault
+from publish.sources.files import Fault, read_text
 
 CONFIG = "mkdocs.yml"
+LISTINGS = "source/"  # where the pages lie that show a whole file
+OPTION = re.compile(r"^Config value '(\w+)'")  # what MkDocs says of one
 LINK = re.compile(r"Doc file '(?P<page>.+?)' contains .*?'(?P<target>.+?)'")  # what MkDocs says of one
 
 
 def build(course: Course, parts: tuple[Part, ...], target: Path, url: str = "") -> list[Fault]:
     """Build the site into `target`, to be served at `url` if that is given. Return what MkDocs has against it."""
-    config = mkdocs.config.load_config(str(course.root / CONFIG), strict=True, site_dir=str(target))
-    if url:
-        config.site_url = ""  # no page names the address, which changes with the port
-    press = config.plugins["publish"] = Press(course, parts, Kept(course.root / FOLDER / ("serve" if url else "build")))
-    warnings = Warnings(course)
+    text, faults = read_text(course.root, CONFIG)
+    if faults:
+        return faults
+    warnings = Warnings({**course.pages, CONFIG: text})
     logging.getLogger("mkdocs").addHandler(warnings)
     try:
+        config = configured(course.root, target)
+        if url:
+            config.site_url = ""  # no page names the address, which changes with the port
+        kept = Kept(course.root / FOLDER / ("serve" if url else "build"))
+        press = config.plugins["publish"] = Press(course, parts, kept)
         config.plugins.on_startup(command="serve" if url else "build", dirty=False)
         mkdocs.commands.build.build(config, serve_url=url or None)
         config.plugins.on_shutdown()
     except MkDocsException as error:
-        return warnings.faults or [Fault(CONFIG, 1, str(error))]
+        return warnings.faults or [in_config(str(error), text)]
     finally:
         logging.getLogger("mkdocs").removeHandler(warnings)
     press.keep()
     return []
 
 
-class Warnings(logging.Handler):
-    """Takes down what MkDocs warns of, at its place in the sources where it names a page and a link."""
+def configured(root: Path, target: Path) -> MkDocsConfig:
+    """Return MkDocs' configuration. Raises MkDocsException where it is none, whatever the reason."""
+    try:
+        return mkdocs.config.load_config(str(root / CONFIG), strict=True, site_dir=str(target))
+    except MkDocsException:
+        raise
+    except Exception as error:  # of a value that is nothing of what its tag says
+        raise MkDocsException(f"cannot be read: {type(error).__name__}: {error}") from error
 
-    def __init__(self, course: Course) -> None:
+
+def in_config(said: str, text: str) -> Fault:
+    """Return what MkDocs has against its configuration, whose text this is, in one sentence, at the line it means."""
+    lines = [int(line) for line in re.findall(r", line (\d+), column", said)]
+    lines += [text.count("\n", 0, int(at)) + 1 for at in re.findall(r", position (\d+)$", said)]
+    lines += [text.count("\n", 0, match.end()) + 1 for match in OPTION.finditer(said) for match in key(match[1], text)]
+    words = re.sub(r'\s*\bin ".*?", (line \d+, column|position) \d+', "", said)
+    return Fault(CONFIG, lines[-1] if lines else 1, " ".join(words.split()))
+
+
+def key(name: str, text: str) -> Iterator[re.Match[str]]:
+    """Find where an option stands in a configuration."""
+    return re.finditer(rf"^(?={re.escape(name)}:)", text, re.MULTILINE)
+
+
+class Warnings(logging.Handler):
+    """Takes down what MkDocs warns of, at its place in the sources where it names a page and a link, or an option."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
         super().__init__(logging.WARNING)
-        self.course = course
+        self.texts = texts  # of the sources, by their paths
         self.faults: list[Fault] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         """Take down one."""
         said = record.getMessage()
         match = LINK.match(said)
-        path = f"docs/{match['page']}" if match else CONFIG
-        line = line_of(match["target"], self.course.pages.get(path, "")) if match else 0
-        self.faults.append(Fault(path, line or 1, said))
+        if not match:
+            self.faults.append(in_config(said, self.texts[CONFIG]))
+            return
+        path = f"docs/{match['page']}"
+        self.faults.append(Fault(path, line_of(match["target"], self.texts.get(path, "")) or 1, said))
 
 
 class Press(BasePlugin):  # type: ignore[no-untyped-call]
@@ -124,7 +156,7 @@ class Press(BasePlugin):  # type: ignore[no-untyped-call]
 
     def on_page_content(self, html: str, page: Page, **_: object) -> str:
         """Keep the tabs' labels out of the search index, and an anchor for each line of code to the listings."""
-        if not page.file.src_uri.startswith("source/"):
+        if not page.file.src_uri.startswith(LISTINGS):
             html = LINE_ANCHOR.sub("", html)
         return html.replace('<div class="tabbed-labels">', '<div class="tabbed-labels" data-search-exclude>')
 
@@ -149,6 +181,11 @@ class Press(BasePlugin):  # type: ignore[no-untyped-call]
         else:
             own = [entry for entry in index.entries if entry["location"].partition("#")[0] == page.url]
             self.new[path][1].entries = own
+
+    def on_template_context(self, context: Any, template_name: str, config: MkDocsConfig) -> None:
+        """Keep the listings out of the sitemap: who searches wants the page that explains the code."""
+        if template_name == "sitemap.xml":
+            context["pages"] = [file for file in context["pages"] if not file.src_uri.startswith(LISTINGS)]
 
     def whole(self, context: dict[str, Any], render: Callable[[dict[str, Any]], str]) -> str:
         """Return the whole HTML of a page: what was kept, or what its template makes of it."""
@@ -175,7 +212,7 @@ def listing(config: MkDocsConfig, path: str, text: str) -> File:
     lexer = languages.of(path).lexer
     head = f"---\ntitle: {name}\nsearch:\n  exclude: true\nhide: [navigation, toc]\n---\n\n# {name}\n\n`{folder}/`\n\n"
     page = f'{head}{fence}{lexer} linenums="1"\n{text.rstrip()}\n{fence}\n'
-    return File.generated(config, f"source/{path}.md", content=page, inclusion=InclusionLevel.NOT_IN_NAV)
+    return File.generated(config, f"{LISTINGS}{path}.md", content=page, inclusion=InclusionLevel.NOT_IN_NAV)
 
 
 def home(root: Path) -> str:

@@ -4,6 +4,7 @@ import ast
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +13,8 @@ import tree_sitter_c_sharp
 import tree_sitter_javascript
 from tree_sitter import Language, Node, Parser
 
-from publish.sources import snippets
+from publish.sources import languages, snippets
+from publish.sources.languages import CSHARP, NODE, PYTHON
 from publish.sources.snippets import Snippet
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -65,7 +67,7 @@ def in_python(snippet: Snippet) -> Iterator[Copy]:
 
 
 FUNCTIONS = {"method_declaration", "local_function_statement", "function_declaration", "method_definition"}
-GRAMMARS = {".cs": tree_sitter_c_sharp.language(), ".mjs": tree_sitter_javascript.language()}
+GRAMMARS = {CSHARP.lexer: tree_sitter_c_sharp.language(), NODE.lexer: tree_sitter_javascript.language()}
 
 
 def nodes(node: Node) -> Iterator[Node]:
@@ -92,7 +94,7 @@ def is_outage_test(node: Node) -> bool:
 def in_braces(snippet: Snippet) -> Iterator[Copy]:
     """Find the functions in a file of C# or JavaScript, and what says there that Redis is away."""
     text = re.sub(r"^#:", "//", snippet.text, flags=re.MULTILINE)  # the directives of a C# file are beyond the grammar
-    tree = Parser(Language(GRAMMARS[Path(snippet.path).suffix])).parse(text.encode())
+    tree = Parser(Language(GRAMMARS[snippet.language.lexer])).parse(text.encode())
     assert not tree.root_node.has_error, f"{snippet.path} is beyond the grammar"
     for node in nodes(tree.root_node):
         lines = node.start_point.row + 1, node.end_point.row + 1
@@ -103,14 +105,14 @@ def in_braces(snippet: Snippet) -> Iterator[Copy]:
             yield copy(snippet, OUTAGE, *lines, code(node))
 
 
-READ = {".py": in_python, ".cs": in_braces, ".mjs": in_braces}
+READ = {PYTHON.lexer: in_python, CSHARP.lexer: in_braces, NODE.lexer: in_braces}
 
 
 def find(programs: Iterable[Snippet]) -> dict[tuple[str, str], list[Copy]]:
     """Return all definitions by language and name."""
     found: dict[tuple[str, str], list[Copy]] = defaultdict(list)
-    for snippet in programs:
-        for one in READ[Path(snippet.path).suffix](snippet):
+    for snippet in [one for one in programs if one.language.lexer in READ]:
+        for one in READ[snippet.language.lexer](snippet):
             found[snippet.language.label, one.name].append(one)
     return found
 
@@ -134,6 +136,19 @@ def drifted(group: list[Copy]) -> list[str]:
 
 FOUND = find(PROGRAMS)
 GROUPS = {f"{label}-{name}": group for (label, name), group in FOUND.items() if name in HELPERS}
+
+
+def unread(known: Iterable[languages.Language]) -> list[str]:
+    """Say which languages have copies that nothing here compares."""
+    wrong = [one.label for one in known if not one.transcript and one.lexer not in READ]
+    return [f"{label} has no reader of its helpers; add one to READ, here" for label in wrong]
+
+
+def test_every_language_is_read() -> None:
+    assert unread(languages.LANGUAGES.values()) == []
+    go = replace(NODE, lexer="go", label="Go")
+    assert unread([NODE, go]) == ["Go has no reader of its helpers; add one to READ, here"]
+    assert find([replace(PROGRAMS[0], language=go)]) == {}
 
 
 @pytest.mark.parametrize("name", GROUPS)

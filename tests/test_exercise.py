@@ -83,6 +83,53 @@ def test_wrong_number_or_language_is_one_sentence(
     assert not (tmp_path / "exercises").exists()
 
 
+@pytest.fixture
+def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    """A function that writes the only starter of exercise 1, by its suffix, and its checks."""
+
+    def write(suffix: str, checks: str) -> None:
+        root = tmp_path / "root"
+        for path, text in (
+            (f"snippets/exercises/cache-aside/starter{suffix}", "a = 1\n"),
+            ("practice/exercises/cache-aside/checks.py", checks),
+        ):
+            (root / path).parent.mkdir(parents=True)
+            (root / path).write_text(text, "utf-8")
+        known = exercise.table()
+        monkeypatch.setattr(exercise, "ROOT", root)
+        monkeypatch.setattr(exercise, "table", lambda: known)
+
+    return write
+
+
+def test_exercise_in_a_language_without_a_toolbox_is_one_sentence(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], written: Callable[[str, str], None]
+) -> None:
+    written("_async.py", "")
+    said = "Exercise 1 is in Python (async), which practice/program.py has no toolbox for; add one there.\n"
+    assert say(tmp_path, capfd, "1") == (1, said)
+    assert say(tmp_path, capfd, "1", "python") == (1, said)
+
+
+def test_exercise_in_one_language_that_is_not_python_is_run(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], written: Callable[[str, str], None]
+) -> None:
+    written(".mjs", "def it_ends(program, url):\n    program.run(url)\nCHECKS = [it_ends]\n")
+    assert say(tmp_path, capfd, "1")[1] == "Exercise 1 is not in python, but in node: make exercise N=1 IN=node\n"
+    code, output = say(tmp_path, capfd, "1", "node")
+    assert (code, output.splitlines()[0]) == (
+        1,
+        "Your file is exercises/1-cache-aside.mjs. Mend it there, then run this command again.",
+    )
+    assert "\n✗ it ends\n  Your program stops with ReferenceError: a is not defined, at line 1.\n" in output
+
+
+def test_every_starter_can_be_checked() -> None:
+    for number, one in exercise.table().items():
+        unknown = [snippet.path for snippet in one.written if snippet.language not in program.TOOLBOXES]
+        assert not unknown, f"exercise {number} has {unknown}, and practice/program.py no toolbox for that"
+
+
 NAME = "exercises/1-cache-aside.py"
 
 

@@ -279,6 +279,18 @@ def test_a_server_is_started_with_its_libraries(tmp_path: Path) -> None:
     assert said == f"{folder} --port 1 2\n"
 
 
+def test_test_full_refuses_a_server_of_your_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would be passed over: what was asked to run there would run elsewhere, for an hour."""
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:6379")
+    monkeypatch.setattr(full, "TARGETS", {})
+    monkeypatch.setattr(full, "stale", lambda: ["it went on"])
+    with pytest.raises(SystemExit) as said:
+        full.main()
+    assert said.value.code == (
+        "This runs on servers that it starts itself. Unset REDIS_URL; `make test` runs on what it names."
+    )
+
+
 def test_a_server_that_cannot_be_had_is_left_out_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert full.run_on(Target("Redis 1", "REDIS_1", "no-such-file")) == 0
     assert capsys.readouterr().out == (

@@ -1,5 +1,6 @@
 """Check the sources before a build: every fault as `file:line: what is wrong and what to do`."""
 
+import re
 import sys
 from collections.abc import Iterator
 
@@ -9,11 +10,16 @@ from publish.pages.protocol import Part
 from publish.sources import languages
 from publish.sources.course import ALLOWED, Course
 from publish.sources.files import Fault
+from publish.sources.nodes import document, line_of, short, twice
+
+DATA = "docs/_course/"
+FRONT = re.compile(r"-{3}[ \t]*\n(.*?\n)(?:\.{3}|-{3})[ \t]*\n", re.DOTALL)  # of a page, as its renderer finds it
 
 
 def check(course: Course, parts: tuple[Part, ...], strict: bool = False) -> list[Fault]:
     """Return all faults of a course. `strict` adds what may pass while editing: code that has not run since."""
-    faults = [*course.faults, *course.snippets.faults, *course.ledger.faults, *documents(course)]
+    faults = [*course.faults, *course.snippets.faults, *course.ledger.faults, *documents(course), *front(course)]
+    faults = faults or [*course.collected.faults]
     if faults:
         return faults  # the pages could only repeat them
     faults += [fault for part in parts for fault in part.check(course)]
@@ -50,12 +56,34 @@ def documents(course: Course) -> Iterator[Fault]:
     for path in course.paths:
         if languages.suffix(path) or path.endswith((".markdown", ".mkd", ".mkdn", ".mdown")):
             yield Fault(path, 1, "code belongs below snippets/, and a page's name ends in .md")
-    for document in course.data.values():
-        yield from document.faults
+        elif path.startswith(DATA) and not path.endswith((".md", ".yml")):
+            yield Fault(path, 1, f"is not read; below {DATA} a name ends in .md or .yml")
+    for data in course.data.values():
+        yield from data.faults
+    for key in twice(course.yaml(ALLOWED).root):
+        yield Fault(ALLOWED, line_of(key), f"an entry has {short(str(key.value))} twice; remove one")
     for entry in course.allow_list:
         names = ("page", "code", "reason")
         if not isinstance(entry, dict) or not all(isinstance(entry.get(name), str) for name in names):
             yield Fault(ALLOWED, 1, "is a list of entries with page, code and reason, each a text")
+
+
+def front(course: Course) -> Iterator[Fault]:
+    """Find pages whose front matter cannot be read, so that readers would see it; or whose first words pass for it."""
+    for path, text in course.pages.items():
+        if path.startswith(DATA):
+            continue  # a slide's own is read with it
+        if match := FRONT.match(text):
+            found = document(path, f"\n{match[1]}")  # below the line of ---
+            yield from (fault._replace(text=f"its front matter {fault.text}") for fault in found.faults)
+            if not (found.faults or isinstance(found.data, dict)):
+                yield Fault(path, 2, "its front matter is a list of `key: value`")
+            for key in twice(found.root):
+                yield Fault(path, line_of(key), f"the front matter has {short(str(key.value))} twice; remove one")
+        elif text.startswith("---"):
+            yield Fault(path, 1, "begins with ---, and there is no second line of --- to end its front matter")
+        elif re.match(r" {0,3}[\w-]+:", text):
+            yield Fault(path, 1, "begins with a word and a colon, as front matter does; begin with a heading")
 
 
 def report(faults: list[Fault]) -> None:

@@ -9,7 +9,7 @@ from publish.pages.protocol import Part
 from publish.sources import ledger
 from publish.sources.course import Course, once
 from publish.sources.headings import page_problem, title
-from publish.sources.nodes import Read, Reader, line_of
+from publish.sources.nodes import Read, Reader, line_of, whole
 
 FILE = ledger.REGISTRY
 TYPES = ("string", "hash", "list", "set", "zset", "stream", "channel")
@@ -85,7 +85,7 @@ def row(reader: Reader, course: Course, node: Node) -> Row:
 
 def between(bounds: list[str]) -> range:
     """Return the range that the least and the most include; an empty one where they are something else."""
-    numbers = [int(bound) for bound in bounds if bound.isdecimal()]
+    numbers = [number for number in map(whole, bounds) if number is not None]
     return range(numbers[0], numbers[1] + 1) if len(numbers) == len(bounds) == 2 else range(0)
 
 

@@ -10,7 +10,8 @@ from yaml.nodes import MappingNode, Node
 
 from publish.sources.course import Course, once
 from publish.sources.files import Fault
-from publish.sources.nodes import Read, Reader, document, line_of
+from publish.sources.headings import page_problem
+from publish.sources.nodes import DIGITS, Read, Reader, document, line_of, short, twice
 
 PLAN = "docs/_course/lesson.yml"
 SLIDES = "docs/_course/slides"
@@ -146,11 +147,15 @@ def read_slide(path: str, section: str, text: str) -> Slide | Fault:
     data, lines = front.data, key_lines(front.root)
     if not isinstance(data, dict):
         return Fault(path, 2, "its front matter is a list of `key: value`")
+    for key in twice(front.root):
+        return Fault(path, line_of(key), f"the front matter has {short(str(key.value))} twice; remove one")
     for name, value in data.items():
         if name not in KEYS:
             return Fault(path, lines.get(str(name), 2), f"the front matter has {name}, which a slide does not know")
         if not isinstance(value, KEYS[name][0]) or isinstance(value, bool):
             return Fault(path, lines[name], f"{name} is {KEYS[name][1]}, not {value!r}")
+        if isinstance(value, int) and abs(value) >= 10**DIGITS:
+            return Fault(path, lines[name], f"{name} is a number of at most {DIGITS} digits")
     for name in NEEDED:
         if name not in data:
             return Fault(path, 1, f"the front matter lacks {name}")
@@ -191,12 +196,13 @@ def faults(course: Course) -> Iterator[Fault]:
         if slide.id in seen:
             yield slide.fault("id", f"the id {slide.id} is that of {seen[slide.id]} too; rename one")
         seen.setdefault(slide.id, slide.path)
+    unread = {fault.path.removeprefix(f"{SLIDES}/").rpartition("/")[0] for fault in found}  # more would fill them
     for section in lesson.sections:
         taken = sum(slide.minutes for slide in lesson.of(section))
         if taken > section.minutes:
             text = f"the slides of {section.id} take {taken:g} of its {section.minutes} minutes"
             yield Fault(PLAN, section.line, text)
-        elif section.complete and taken < section.minutes:
+        elif section.complete and taken < section.minutes and section.id not in unread:
             text = f"is called complete, and its slides fill {taken:g} of its {section.minutes} minutes"
             yield Fault(PLAN, section.line, f"{section.id} {text}")
 
@@ -219,6 +225,8 @@ def slide_faults(course: Course, lesson: Lesson, slide: Slide) -> Iterator[Fault
     if not 1 <= slide.objective <= len(lesson.objectives):
         text = f"there is no objective {slide.objective}; the plan has {len(lesson.objectives)}"
         yield slide.fault("objective", text)
-    page = slide.page.partition("#")[0]
+    page, mark, _ = slide.page.partition("#")
     if f"docs/{page}" not in course.pages:
         yield slide.fault("page", f"its page docs/{page} does not exist")
+    elif mark and (problem := page_problem(course, slide.page)):
+        yield slide.fault("page", f"its page {problem}")

@@ -8,7 +8,7 @@ from yaml.nodes import Node
 from publish.pages.protocol import Part
 from publish.sources.course import Course, once
 from publish.sources.headings import page_problem
-from publish.sources.nodes import Read, Reader
+from publish.sources.nodes import Read, Reader, short, whole
 
 DATA = "docs/_course/patterns.yml"
 
@@ -91,8 +91,8 @@ def cell(reader: Reader, of: Column, node: Node) -> Cell:
     """Read a cell: a text, with its rank where the column sorts."""
     found = reader.fields(node, of.id, ("rank", "text") if of.up else ("text",))
     rank = reader.text(found.get("rank"), "rank")
-    if rank and not (rank.isascii() and rank.isdecimal() and int(rank)):
-        reader.wrong(found["rank"], f"a rank is a whole number from 1 on, not {rank}")
+    if rank and not whole(rank):
+        reader.wrong(found["rank"], f"a rank is a whole number from 1 on, not {short(rank)}")
     return Cell(reader.markdown(found.get("text"), "text"), rank)
 
 

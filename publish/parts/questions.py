@@ -10,7 +10,7 @@ from publish.parts import lesson
 from publish.sources.course import Course, once
 from publish.sources.files import Fault, Text, digest
 from publish.sources.headings import page_problem
-from publish.sources.nodes import Read, Reader, line_of
+from publish.sources.nodes import Read, Reader, line_of, short, whole
 from publish.sources.snippets import Snippets
 
 FOLDER = "docs/_course/quiz"  # a question on docs/PATH.md stands in PATH.yml below it
@@ -152,8 +152,8 @@ def problems(course: Course, question: Question) -> Iterator[tuple[int, str]]:
     lines, goals = question.lines, lesson.load(course).data.objectives
     if not question.id.replace("-", "").isalnum() or not question.id.isascii():
         yield lines["id"], f"the id {question.id} goes into an address; use letters, digits and dashes"
-    if not question.objective.isdecimal() or not 1 <= int(question.objective) <= len(goals):
-        yield lines["objective"], f"there is no objective {question.objective}; {lesson.PLAN} has {len(goals)}"
+    if not 1 <= (whole(question.objective) or 0) <= len(goals):
+        yield lines["objective"], f"there is no objective {short(question.objective)}; {lesson.PLAN} has {len(goals)}"
     known = f"docs/{page_of(question.file)}" in course.pages
     if known and question.anchor and (problem := page_problem(course, question.page)):
         yield lines["anchor"], problem
@@ -187,8 +187,8 @@ def trace_problems(snippets: Snippets, question: Question) -> Iterator[tuple[int
         yield lines["program"], f"snippets/{program}.* does not exist; it is named without its suffix"
     elif not printed:
         yield lines["program"], f"snippets/{program}.out does not exist; run `make output`"
-    elif not question.line.isdecimal() or not 1 <= int(question.line) <= len(printed):
-        yield lines["line"], f"snippets/{program}.out has no line {question.line}, only {len(printed)}"
+    elif not 1 <= (whole(question.line) or 0) <= len(printed):
+        yield lines["line"], f"snippets/{program}.out has no line {short(question.line)}, only {len(printed)}"
     else:
         line = printed[int(question.line) - 1]
         for option in question.options:

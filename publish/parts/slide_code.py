@@ -132,7 +132,7 @@ def in_lines(code: str, steps: list[str]) -> str:
 
 def lines_of(step: str) -> range:
     """Return the lines that a step such as 7-11 or 7 names; none where it is no such step."""
-    match = re.fullmatch(r"(\d+)(?:-(\d+))?", step)
+    match = re.fullmatch(r"(\d{1,9})(?:-(\d{1,9}))?", step)
     return range(int(match[1]), int(match[2] or match[1]) + 1) if match else range(0)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from publish.sources import ledger, proofs, snippets
-from publish.sources.files import Fault, read_text
+from publish.sources.files import LINK_TO_NOTHING, Fault, read_text
 from publish.sources.languages import OUTPUT
 from publish.sources.nodes import Document, document
 
@@ -25,8 +25,12 @@ class Course:
         self.pages: dict[str, str] = {}  # the Markdown below docs/ by its path, slides too
         self.data: dict[str, Document] = {}  # the YAML there
         self.faults: list[Fault] = []
-        for file in sorted(file for file in (root / "docs").rglob("*") if file.is_file()):
+        for file in sorted(file for file in (root / "docs").rglob("*") if file.is_symlink() or file.is_file()):
             path = file.relative_to(root).as_posix()
+            if not file.exists():
+                self.faults.append(Fault(path, 1, LINK_TO_NOTHING))
+            if not file.is_file():
+                continue
             self.paths.append(path)
             if file.suffix in (".md", ".yml"):
                 text, faults = read_text(root, path)
@@ -58,15 +62,20 @@ class Course:
         return {one.path: self.ledger.problem(one) for one in self.snippets.files}
 
     @cached_property
+    def collected(self) -> proofs.Proofs:
+        """The tests, as they were found."""
+        return proofs.collect(self.root, self.snippets, self.ledger)
+
+    @property
     def proofs(self) -> dict[str, list[proofs.Proof]]:
         """The tests by name."""
-        return proofs.collect(self.root, self.snippets, self.ledger)
+        return self.collected.named
 
     @cached_property
     def tests(self) -> dict[str, str]:
         """The text of each file with proofs, by its path."""
         paths = sorted({proof.path for found in self.proofs.values() for proof in found})
-        return {path: (self.root / path).read_text("utf-8") for path in paths}
+        return {path: self.collected.texts[path] for path in paths}
 
     @property
     def allow_list(self) -> list[Any]:

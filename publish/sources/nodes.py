@@ -1,15 +1,18 @@
 """Read a YAML file as nodes, because these know their lines; every scalar in it is text."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 import yaml
 from yaml.constructor import SafeConstructor
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from yaml.tokens import AliasToken
 
 from publish.sources.files import Fault, Text
 
 Data = TypeVar("Data")
+DIGITS = 9  # of a whole number: enough for all that is counted here
 FAST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -26,17 +29,55 @@ class Document:
 
 def document(path: str, text: str) -> Document:
     """Read the text of a YAML file."""
+    root = None
     try:
         try:
             root = yaml.compose(text, FAST)
         except yaml.YAMLError:
             root = yaml.compose(text, yaml.SafeLoader)  # ten times as slow, and says better what is wrong
         data = SafeConstructor().construct_document(root) if root else None
-    except (yaml.YAMLError, ValueError) as error:  # the latter of a day that no month has
-        mark = getattr(error, "problem_mark", None)
+    except yaml.YAMLError as error:
+        mark, place = getattr(error, "problem_mark", None), getattr(error, "position", 0)
         said = getattr(error, "problem", None) or str(error).splitlines()[0]
-        return Document(path, faults=[Fault(path, mark.line + 1 if mark else 1, f"is not valid YAML: {said}")])
+        return invalid(path, mark.line if mark else text.count("\n", 0, place), said)
+    except Exception:  # a value that is nothing of what it looks like, or is tagged: each kind fails in its own way
+        return next(invalid(path, line, said) for line, said in bad_values(root))
+    if "&" in text and (alias := next((one for one in yaml.scan(text, FAST) if isinstance(one, AliasToken)), None)):
+        return invalid(path, alias.start_mark.line, f"*{alias.value} stands for what is written elsewhere; repeat that")
     return Document(path, root, data, empty=root is None)
+
+
+def invalid(path: str, line: int, said: str) -> Document:
+    """Return a file that cannot be read for what is wrong in a line, from 0."""
+    return Document(path, faults=[Fault(path, line + 1, f"is not valid YAML: {said}")])
+
+
+def bad_values(node: Node | None) -> Iterator[tuple[int, str]]:
+    """Find the values that cannot be made, with their lines, from 0, and what is wrong with them."""
+    if isinstance(node, ScalarNode):
+        try:
+            SafeConstructor().construct_document(node)
+        except ValueError as error:
+            yield node.start_mark.line, str(error).splitlines()[0]
+        except Exception:
+            kind = node.tag.rpartition(":")[2]
+            yield node.start_mark.line, f"{short(node.value)!r} is no {kind}"
+    elif node is not None:
+        for one in node.value:
+            for part in one if isinstance(one, tuple) else [one]:
+                yield from bad_values(part)
+
+
+def twice(node: Node | None) -> Iterator[Node]:
+    """Find the keys that stand a second time in the same place, anywhere below a node: YAML takes the last of them."""
+    seen: set[str] = set()
+    for one in node.value if isinstance(node, MappingNode | SequenceNode) else ():
+        key, value = one if isinstance(one, tuple) else (None, one)
+        if key and key.value in seen:
+            yield key
+        if key:
+            seen.add(key.value)
+        yield from twice(value)
 
 
 class Read(NamedTuple, Generic[Data]):
@@ -112,10 +153,11 @@ class Reader:
     def number(self, node: Node | None, name: str, least: int = 0) -> int:
         """Return a whole number, which is at least `least`; 0 where it is none."""
         text = self.text(node, name)
-        if node is not None and text and not (text.isascii() and text.isdecimal() and int(text) >= least):
-            self.wrong(node, f"{name} is a whole number{f' from {least} on' if least else ''}, not {text}")
+        number = whole(text)
+        if node is not None and text and (number is None or number < least):
+            self.wrong(node, f"{name} is a whole number{f' from {least} on' if least else ''}, not {short(text)}")
             return 0
-        return int(text or 0)
+        return number or 0
 
     def flag(self, node: Node | None, name: str) -> bool:
         """Return whether a field says true; where it is not there, it says no."""
@@ -123,6 +165,16 @@ class Reader:
         if node is not None and text not in ("", "true", "false"):
             self.wrong(node, f"{name} is true or false, not {text}")
         return text == "true"
+
+
+def whole(text: str) -> int | None:
+    """Return the whole number that a text is; None where it is another text, or no number of this world."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= DIGITS else None
+
+
+def short(text: str) -> str:
+    """Return what a fault says of a text."""
+    return text if len(text) <= 60 else f"{text[:50]}… ({len(text)} characters)"
 
 
 def line_of(node: Node) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from publish.sources import languages
+from publish.sources.files import Fault, read_text
 from publish.sources.ledger import CONTRACT, PASSED, RUN, RUNS, Ledger
 from publish.sources.snippets import Snippets
 
@@ -32,9 +33,26 @@ class Proof(NamedTuple):
         return " · not on ".join([f"{self.outcome} {self.date}", *self.fails_on])
 
 
-def collect(root: Path, snippets: Snippets, ledger: Ledger) -> dict[str, list[Proof]]:
-    """Return the tests of all examples by name, in the order of the languages."""
-    proofs: dict[str, list[Proof]] = {}
+class Proofs(NamedTuple):
+    """The tests by name, in the order of the languages; the files that they stand in; why others cannot be read."""
+
+    named: dict[str, list[Proof]]
+    texts: dict[str, str]
+    faults: list[Fault]
+
+
+def collect(root: Path, snippets: Snippets, ledger: Ledger) -> Proofs:
+    """Return the tests of all examples."""
+    found = Proofs({}, {}, [])
+    proofs = found.named
+
+    def tests(path: str) -> dict[str, int]:
+        """Return the tests in a file, with their lines."""
+        text, faults = read_text(root, path)
+        found.faults.extend(faults)
+        found.texts[path] = text
+        return names(text, path)
+
     runs: list[tuple[str, str]] = []  # of every program: the outcome, and its day
     for snippet in snippets.files:
         row, date = ledger.current(snippet), ledger.rows[snippet.path].date if snippet.path in ledger.rows else ""
@@ -42,17 +60,17 @@ def collect(root: Path, snippets: Snippets, ledger: Ledger) -> dict[str, list[Pr
         path = snippet.language.test_path(snippet.example)
         if not (root / path).exists():
             continue
-        for name, line in names((root / path).read_text("utf-8"), path).items():
+        for name, line in tests(path).items():
             outcome = row.failures.get(name, PASSED) if row else NOT_RUN
             fails_on = tuple(server for server, differs in row.differs.items() if name in differs) if row else ()
             proof = Proof(name, snippet.example, snippet.language.label, path, line, outcome, date, fails_on)
             proofs.setdefault(name, []).append(proof)
     if (root / CONTRACT).exists():
         label, (outcome, date) = languages.of(CONTRACT).label, every_run(runs)
-        for name, line in names((root / CONTRACT).read_text("utf-8"), CONTRACT).items():
+        for name, line in tests(CONTRACT).items():
             if name in RUNS:
                 proofs.setdefault(name, []).append(Proof(name, "", label, CONTRACT, line, outcome, date))
-    return proofs
+    return found
 
 
 def every_run(runs: list[tuple[str, str]]) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from publish.sources import languages
-from publish.sources.files import Fault, read_text
+from publish.sources.files import LINK_TO_NOTHING, Fault, read_text
 from publish.sources.languages import LANGUAGES, OUTPUT, Language
 
 MARK = "--8<--"
@@ -139,7 +139,9 @@ def read(root: Path) -> Snippets:
         suffix = OUTPUT if file.suffix == OUTPUT else languages.suffix(path)
         if any(part.startswith(".") or part in ("__pycache__", "node_modules") for part in path.split("/")):
             continue
-        if file.is_symlink() and not file.resolve().is_relative_to(home):
+        if file.is_symlink() and not file.exists():
+            found.faults.append(Fault(path, 1, LINK_TO_NOTHING))
+        elif file.is_symlink() and not file.resolve().is_relative_to(home):
             found.faults.append(Fault(path, 1, "is a link that leaves snippets/; put the file itself here"))
         elif file.is_dir():
             continue

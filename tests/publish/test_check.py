@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
+import publish.pages.check
+from publish.parts.table import PARTS
 from publish.sources import ledger, snippets
+from publish.sources.course import Course
 from publish.sources.ledger import Row
 from tests.publish.conftest import Write, check
 
@@ -125,6 +128,29 @@ BAD: dict[str, tuple[str, str | bytes, str]] = {
     "skipped proof": (PAGE, INCLUDE + "[A](proof:it_skips).\n", f"{PAGE}:2: its proof it_skips skipped (tests/shop/test_put.py:1)"),
     "ambiguous proof": ("tests/shop/test_put.py", "def test_it_reads()\n", f"{PAGE}:5: several examples have a test called"),
     "broken YAML": ("docs/_course/x.yml", "a: 1\nb: [\n", "docs/_course/x.yml:3: is not valid YAML"),
+    "control character in YAML": ("docs/_course/x.yml", "a: 1\nb: \x07\n", "docs/_course/x.yml:2: is not valid YAML: unacceptable"),
+    "time that is none": ("docs/_course/x.yml", "a: 1\nb:\n  - !!timestamp soon\n", "docs/_course/x.yml:3: is not valid YAML: 'soon' is no timestamp"),
+    "truth that is none": ("docs/_course/x.yml", "a: 1\n? !!bool maybe\n: 1\n", "docs/_course/x.yml:2: is not valid YAML: 'maybe' is no bool"),
+    "number that is none": ("docs/_course/x.yml", "a: 1\nb: !!int ''\n", "docs/_course/x.yml:2: is not valid YAML: '' is no int"),
+    "number of many digits": ("docs/_course/x.yml", f"a: 1\nb: {'9' * 5000}\n", "docs/_course/x.yml:2: is not valid YAML: Exceeds"),
+    "binary that is none": ("docs/_course/x.yml", "a: 1\nb: !!binary x\n", "docs/_course/x.yml:2: is not valid YAML: failed to decode"),
+    "object of Python": ("docs/_course/x.yml", "a: 1\nb: !!python/object:os.x {}\n", "docs/_course/x.yml:2: is not valid YAML: could not"),
+    "alias of itself": ("docs/_course/x.yml", "a: 1\nb: &x\n  c: *x\n", "docs/_course/x.yml:3: is not valid YAML: *x stands for what"),
+    "data of another suffix": ("docs/_course/x.yaml", "a: 1\n", "docs/_course/x.yaml:1: is not read; below docs/_course/ a name ends"),
+    "allow-list with a field twice": (
+        "docs/_course/allowed-code.yml",
+        "- page: docs/page.md\n  code: x\n  code: y\n  reason: z\n",
+        "docs/_course/allowed-code.yml:3: an entry has code twice",
+    ),
+    "test not UTF-8": ("tests/shop/test_get.py", b"def test_it_reads()\n# \xe9\n", "tests/shop/test_get.py:2: is not UTF-8"),
+    "test in C# not UTF-8": ("tests/shop/GetTests.cs", b"//\n// \xe9\n", "tests/shop/GetTests.cs:2: is not UTF-8"),
+    "test in Node.js not UTF-8": ("tests/shop/get.test.mjs", b"//\n// \xe9\n", "tests/shop/get.test.mjs:2: is not UTF-8"),
+    "contract not UTF-8": (ledger.CONTRACT, b"#\n# \xe9\n", f"{ledger.CONTRACT}:2: is not UTF-8"),
+    "front matter no YAML": (PAGE, f"---\ntitle: A: b\n---\n{INCLUDE}", f"{PAGE}:2: its front matter is not valid YAML"),
+    "front matter no mapping": (PAGE, f"---\n- a\n---\n{INCLUDE}", f"{PAGE}:2: its front matter is a list of `key: value`"),
+    "front matter with a key twice": (PAGE, f"---\ntitle: a\ntitle: b\n---\n{INCLUDE}", f"{PAGE}:3: the front matter has title twice"),
+    "front matter without an end": (PAGE, f"---\ntitle: a\n{INCLUDE}", f"{PAGE}:1: begins with ---, and there is no second line"),
+    "words that pass for front matter": (PAGE, f"Note: all of it.\n{INCLUDE}", f"{PAGE}:1: begins with a word and a colon"),
     "diagram without a title": (
         PAGE,
         INCLUDE + "\n```mermaid\nflowchart LR\n  a --> b\n```\n",
@@ -161,11 +187,41 @@ def test_bad_fixture_is_refused_with_file_and_line(course: Path, name: str) -> N
     assert any(fault.startswith(expected) for fault in faults), faults
 
 
+def test_check_leaves_the_course_as_it_was(course: Path) -> None:
+    (course / PAGE).write_text(INCLUDE + "\n::: shop/got read\n", "utf-8")
+    read = Course(course)
+    assert len(publish.pages.check.check(read, PARTS)) == 1
+    assert [*read.faults, *read.snippets.faults, *read.ledger.faults, *read.collected.faults] == []
+
+
 def test_link_out_of_snippets_is_refused(course: Path) -> None:
     outside = course / "outside.py"
     outside.write_text("secret = 1\n", "utf-8")
     (course / "snippets/shop/link.py").symlink_to(outside)
     assert check(course) == ["snippets/shop/link.py:1: is a link that leaves snippets/; put the file itself here"]
+
+
+@pytest.mark.parametrize("path", ["snippets/shop/link.py", "docs/link.md", "docs/_course/link.yml", "docs/link.png"])
+@pytest.mark.parametrize("goal", ["nowhere", "link.py"])
+def test_link_to_nothing_is_refused(course: Path, path: str, goal: str) -> None:
+    """Whatever is missing: what it names, or all but itself."""
+    (course / path).parent.mkdir(exist_ok=True)
+    (course / path).symlink_to(goal.replace("link.py", Path(path).name))
+    assert check(course) == [f"{path}:1: is a link that leads nowhere; remove it, or put the file itself here"]
+
+
+def test_test_that_is_a_folder_is_refused(course: Path) -> None:
+    (course / "tests/shop/GetTests.cs").mkdir()
+    assert check(course) == ["tests/shop/GetTests.cs:1: cannot be read: Is a directory"]
+
+
+def test_front_matter_of_a_slide_is_read_with_the_slide(course: Path) -> None:
+    """To look at it as at a page's would tell each of its faults twice."""
+    (course / "docs/_course/slides/x").mkdir(parents=True)
+    (course / "docs/_course/slides/x/1.md").write_text("---\na: b: c\n---\n", "utf-8")
+    assert [fault.partition(";")[0] for fault in check(course)] == [
+        "docs/_course/slides/x/1.md:1: lies in no section's folder"
+    ]
 
 
 def test_missing_language_is_accepted_with_a_reason(course: Path) -> None:

@@ -49,6 +49,77 @@ BAD = {
     "preconnect": ('<link rel="preconnect" href="https://fonts.example">', "<link href> loads from another host"),
     "inline style": ('<p style="background:url(https://x.example/a.png)">x</p>', "<p> has a style that loads from another"),
     "style element": ("<style>@import 'https://x.example/a.css';</style>", "<style> has a style that loads from another"),
+    "image in an SVG": ('<svg><image href="https://cdn.example/x.png"/></svg>', "<image href> loads from another host"),
+    "image in an SVG, by the old name": ('<svg><image xlink:href="//cdn.example/x.png"/></svg>', "<image xlink:href> loads"),
+    "symbol elsewhere": ('<svg><use href="//cdn.example/x.svg#a"/></svg>', "<use href> loads from another host"),
+    "colour elsewhere": ('<svg><rect fill="url(//cdn.example/x.svg#a)"/></svg>', "<rect fill> loads from another host"),
+    "colour elsewhere, escaped": (r'<svg><rect fill="u\72l(\2f\2f cdn.example)"/></svg>', "<rect fill> loads from another host"),
+    "address that is set later": ('<svg><set attributeName="href" to="//cdn.example/x.svg"/></svg>', "<set to> loads from"),
+    "set of images to be loaded": ('<link rel="preload" imagesrcset="a.html, //cdn.example/x 2x">', "<link imagesrcset> loads"),
+    "set of images without spaces": ('<img srcset="a.html 1x,https://cdn.example/x.png 2x">', "<img srcset> loads from another"),
+    "picture behind the page": ('<table><tr><td background="//cdn.example/x.png"></table>', "<td background> loads from another host"),
+    "page in an object": ('<object data="data:text/html,&lt;img&gt;"></object>', "<object data> loads from another host: data:"),
+    "script in its address": ('<script src="data:,fetch(0)"></script>', "<script src> loads from another host: data:"),
+    "backslashes": (r'<img src="\\cdn.example/x.png">', "<img src> loads from another host"),
+    "slash and backslash": (r'<img src="/\cdn.example/x.png">', "<img src> loads from another host"),
+    "scheme without slashes": ('<img src="https:cdn.example/x.png">', "<img src> loads from another host"),
+    "scheme in capitals": ('<img src="HTTPS://cdn.example/x.png">', "<img src> loads from another host"),
+    "tab in an address": ('<img src="ht\ttps:cdn.example/x.png">', "<img src> loads from another host"),
+    "line break between slashes": ('<img src="/\n/cdn.example/x.png">', "<img src> loads from another host"),
+    "control character before an address": ('<img src="&#1;//cdn.example/x.png">', "<img src> loads from another host"),
+    "entities in an address": ('<img src="&#104;ttps&colon;cdn.example/x.png">', "<img src> loads from another host"),
+    "another way to load": ('<img src="ftp://cdn.example/x.png">', "<img src> loads from another host"),
+    "unknown attribute": ('<img lowsrc="HTTPS:cdn.example/x.png">', "<img lowsrc> loads from another host"),
+    "unknown element": ('<fencedframe config="a //cdn.example/x"></fencedframe>', "<fencedframe config> loads from another"),
+    "link that is counted": ('<a href="b.html" attributionsrc="//cdn.example/">b</a>', "<a attributionsrc> loads from another"),
+    "picture behind a slide": ('<section data-background-image="//cdn.example/x.png"></section>', "<section data-background-image> l"),
+    "script in an attribute": ('<img src="a.html" onerror="fetch(\'https://cdn.example/\')">', "<img onerror> loads from another"),
+    "page that only scripts see": (
+        '<noscript><p title="</noscript><img src=//cdn.example/x.png>"></p></noscript>', "a <noscript> that ends earlier"
+    ),
+    "form": ('<form action="https://cdn.example/"></form>', "<form action> loads from another host"),
+    "button of a form": ('<button formaction="//cdn.example/">x</button>', "<button formaction> loads from another host"),
+    "ping": ('<a href="b.html" ping="b.html https://cdn.example/">b</a>', "<a ping> loads from another host"),
+    "name looked up ahead": ('<link rel="dns-prefetch" href="//cdn.example">', "<link href> loads from another host"),
+    "relation beside a harmless one": ('<link rel="canonical preconnect" href="//cdn.example">', "<link href> loads from another"),
+    "base": ('<base href="https://cdn.example/">', "a <base>, which leads each address of the page elsewhere"),
+    "base of the site": ('<base target="x">', "a <base>, which leads each address of the page elsewhere"),
+    "page that leads away": ('<meta http-equiv="refresh" content="0;url=b.html">', "a <meta http-equiv>, which speaks in the"),
+    "script that names another host": ('<script>fetch("https://cdn.example/x")</script>', "<script> loads from another host"),
+    "style with a set of images": ('<p style="background:image-set(\'//x.example/a\' 1x)">x</p>', "<p> has a style that loads from"),
+    "style in escapes": (r'<p style="background:u\72l(\68ttps://x.example/a)">x</p>', "<p> has a style that loads from another"),
+    "style with backslashes": (r'<p style="background:url(\\\\x.example/a)">x</p>', "<p> has a style that loads from another"),
+    "style without slashes": ('<p style="background:url(https:x.example/a)">x</p>', "<p> has a style that loads from another"),
+    "style with a tab": ('<p style="background:url(\'ht\ttps:x.example/a\')">x</p>', "<p> has a style that loads from another"),
+    "style behind a comment": ("<style>@import/**/'//x.example/a.css';</style>", "<style> has a style that loads from another"),
+    "style between what is no comment": (
+        "<style>a{b:url(x/*)}c{d:url(//x.example/a)}e{f:url(y*/)}</style>", "<style> has a style that loads from another"
+    ),
+    "style sheet in an address": ("<style>@import 'data:text/css,a';</style>", "<style> has a style that loads from another"),
+    "code in a field": ('<input value="c = 3">', "a block of code in <input>"),
+    "code in a field of lines": ("<textarea>c = 3</textarea>", "a block of code in <textarea>"),
+    "code in a script": ('<script type="text/template">c = 3</script>', "a block of code in <script>"),
+    "code in a drawing": ("<svg><text>c = 3</text></svg>", "a block of code in <text>"),
+    "code in a diagram that was not drawn": (
+        '<figure class="diagram"><svg><title>T</title><desc>D</desc><text>c = 3</text></svg></figure>', "a block of code in <text>"
+    ),
+    "page in a drawing": ("<svg><foreignObject><p>c = 3</p></foreignObject></svg>", "a block of code in <foreignObject>"),
+    "old type": ("<font face=monospace>c = 3</font>", "a block of code in <font>"),
+    "table that looks like code": (
+        '<div class="highlight"><table><tr><td>c = 3</td></tr></table></div>', "lines of code that are no block"
+    ),
+    "words beside a block": ('<div class="highlight"><pre>a = 1\nb = 2</pre>c = 3</div>', "lines of code that are no block"),
+    "prose that keeps its lines, in capitals": ('<p style="White-Space: pre">a = 1</p>', "lines of code that are no block"),
+    "prose that keeps its lines, escaped": (r'<p style="white\-space: pre">a = 1</p>', "lines of code that are no block"),
+    "prose in the type of code": ('<p style="font-family: monospace">a = 1</p>', "lines of code that are no block"),
+    "link that is a script": ('<a href="java\nscript:alert(1)">b</a>', "a link to java\nscript:alert(1), which is no address of a"),
+    "dead image": ('<img src="c.png">', "a link to c.png, which does not exist"),
+    "dead image of a set": ('<img srcset="a.html 1x, c.png 2x">', "a link to c.png, which does not exist"),
+    "dead symbol": ('<svg><use xlink:href="#nowhere"/></svg>', "a link to #nowhere: the page has no such anchor"),
+    "dead link in a drawing": ('<svg><a xlink:href="c.html"></a></svg>', "a link to c.html, which does not exist"),
+    "dead form": ('<form action="c.html"></form>', "a link to c.html, which does not exist"),
+    "dead headerlink": ('<a class="headerlink" href="#nowhere">b</a>', "a link to #nowhere: the page has no such anchor"),
+    "link to a folder": ('<a href="folder/">b</a>', "a link to folder/, which does not exist"),
     "dead link": ('<a href="c.html">c</a>', "a link to c.html, which does not exist"),
     "wrong case": ('<a href="B.html">b</a>', "a link to B.html, which does not exist"),
     "dead anchor": ('<a href="b.html#nowhere">b</a>', "a link to b.html#nowhere: the page has no such anchor"),
@@ -66,6 +137,26 @@ BAD = {
 }  # fmt: skip
 
 
+# what looks like something of the above, and is nothing of it
+HARMLESS = {
+    "words": '<img src="a.html" alt="https://x.example/" title="//x.example/"><meta name="x" content="https://x.example/">',
+    "label": '<svg aria-label="see https://x.example/" xmlns="http://www.w3.org/2000/svg"></svg>',
+    "address of the page itself": '<link rel="canonical" href="https://course.example/a.html">',
+    "letter": '<a href="mailto:a@x.example">a</a>',
+    "picture in its address": "<img src=\"data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg'/>\">",
+    "style": """<style>
+        /* see https://x.example/ */ a[href^="https://x"] { content: "//" }
+        b { background: url("data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg'/>") }
+        </style>""",
+    "script": "<script>const a = 1 // b\nconst c = 'd://'</script><script type='application/json'>{}</script>",
+    "colour of the page": '<svg><rect fill="url(#top)" style="fill: none; font-size: 8px"/></svg>',
+    "titled block": '<div class="highlight"><span class="filename">x.py</span><pre>a = 1\nb = 2\n</pre></div>',
+    "code in a line": '<p><code class="highlight">a</code></p>',
+    "choice": '<input type="checkbox" name="x"><select><option value="x">x</option></select>',
+    "diagram": '<figure class="diagram"><svg><title>T</title><desc>D</desc><text>a</text> <text>b</text></svg></figure>',
+}
+
+
 # name: (a line of Markdown, the HTML that it becomes): the line is what the gate must name
 PLACES = {
     "outside image": ("![x](https://cdn.example/x.png)", '<img src="https://cdn.example/x.png">'),
@@ -77,6 +168,17 @@ PLACES = {
         "<style>@import url(//x.example/a.css)</style>",
         "<style>@import url(//x.example/a.css)</style>",
     ),
+    "image in an SVG": (
+        "<svg><IMAGE href='//x.example/a.png' /></svg>",
+        '<svg><image href="//x.example/a.png"/></svg>',
+    ),
+    "address in escapes": (
+        r"<p style='background:url(\2f\2f x.example)'>x</p>",
+        r'<p style="background:url(\2f\2f x.example)">x</p>',
+    ),
+    "code in a drawing": ("<svg><text>if a < b:</text></svg>", "<svg><text>if a &lt; b:</text></svg>"),
+    "code in a field": ("<input readonly value='c = 3'>", '<input readonly value="c = 3">'),
+    "base": ("<base href='x/'>", '<base href="x/">'),
     "anchor in the wrong case": ("[b](b.md#There)", '<a href="b.html#There">b</a>'),
     "anchor of this page": ("[b](#nowhere)", '<a href="#nowhere">b</a>'),
     "dead link": ("[c](old/c.md)", '<a href="../old/c.html">c</a>'),
@@ -99,8 +201,11 @@ def course(tmp_path: Path) -> tuple[Path, Path]:
     row = ledger.Row(snippet.path, ledger.Ledger(root).digest(snippet), "2026-01-01", {})
     ledger.save(root, {snippet.path: row})
     (root / "docs/_course").mkdir(parents=True)
+    (root / "docs/_diagrams").mkdir()
+    (root / "docs/_diagrams/x.svg").write_text("<svg><g><text>a</text></g><text>b</text></svg>", "utf-8")
     (root / "docs/a.md").write_text("# A\n", "utf-8")
     site.mkdir()
+    (site / "folder").mkdir()
     (site / "a.html").write_text(SOUND, "utf-8")
     (site / "b.html").write_text('<html><body><h1 id="there">B</h1></body></html>', "utf-8")
     return root, site
@@ -112,6 +217,12 @@ def check(root: Path, site: Path) -> list[Fault]:
 
 
 def test_sound_page_passes(course: tuple[Path, Path]) -> None:
+    assert check(*course) == []
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_what_is_harmless_passes(course: tuple[Path, Path], name: str) -> None:
+    (course[1] / "a.html").write_text(SOUND.replace("</body>", HARMLESS[name] + "</body>"), "utf-8")
     assert check(*course) == []
 
 
@@ -136,10 +247,27 @@ def test_code_that_has_changed_since_it_ran_is_refused(course: tuple[Path, Path]
     assert "a code block that is in no snippet" in check(*course)[0].text
 
 
-def test_style_sheet_that_loads_from_elsewhere_is_refused(course: tuple[Path, Path]) -> None:
-    (course[0] / "docs/x.css").write_text("a { color: red }\na { background: url('https://x.example/a.png') }", "utf-8")
+@pytest.mark.parametrize("address", ["url('https://x.example/a.png')", r"image-set('\2f\2f x.example/a.png' 1x)"])
+def test_style_sheet_that_loads_from_elsewhere_is_refused(course: tuple[Path, Path], address: str) -> None:
+    (course[0] / "docs/x.css").write_text(f"a {{ color: red }}\na {{ background: {address} }}", "utf-8")
     shutil.copy(course[0] / "docs/x.css", course[1])
     assert [(fault.path, fault.line) for fault in check(*course)] == [("docs/x.css", 2)]
+
+
+@pytest.mark.parametrize("name", ["x.css", "a.html"])
+def test_file_that_is_not_utf_8_is_refused(course: tuple[Path, Path], name: str) -> None:
+    (course[1] / name).write_bytes(b"\n\xe9")
+    (course[0] / "docs/x.css").write_bytes(b"\n\xe9")
+    place = "docs/a.md:1" if name == "a.html" else "docs/x.css:2"
+    assert [str(fault) for fault in check(*course)] == [f"{place}: is not UTF-8; save it as UTF-8"]
+
+
+@pytest.mark.parametrize("name", ["x.svg", "x.htm", "X.HTML"])
+def test_other_files_that_a_browser_opens_are_looked_at(course: tuple[Path, Path], name: str) -> None:
+    (course[1] / name).write_text("<svg><image href='//x.example/a.png'/></svg>", "utf-8")
+    assert [str(fault) for fault in check(*course)] == [
+        f"{name}:1: <image href> loads from another host: //x.example/a.png"
+    ]
 
 
 def test_listed_code_passes_on_its_page_only(course: tuple[Path, Path]) -> None:

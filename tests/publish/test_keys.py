@@ -26,6 +26,7 @@ BAD: dict[str, tuple[str, str, str]] = {
     "one bound": ("[60, 3600]", "[60]", "2: seconds is the least and the most"),
     "bounds the wrong way round": ("[60, 3600]", "[3600, 60]", "2: seconds is the least and the most"),
     "bounds that are no numbers": ("[60, 3600]", "[1 min, 1 h]", "2: seconds is the least and the most"),
+    "bounds of many digits": ("[60, 3600]", f"[60, '{'9' * 5000}']", "2: seconds is the least and the most"),
     "one bound in a range": ("[60, 3600]", "[[60, 66], [3600]]", "2: seconds is the least and the most"),
     "range that is no list": ("[60, 3600]", "[[60, 66], 3600]", "2: a range is no list"),
     "no range": ("[60, 3600]", "[]", "2: seconds is the least and the most"),

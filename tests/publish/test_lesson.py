@@ -96,6 +96,13 @@ BAD = {
     "unknown priority": (CODE, "optional", "maybe", f"{CODE}:5: priority is one of must, should, optional, not maybe"),
     "unknown objective": (CODE, "objective: 2", "objective: 3", f"{CODE}:6: there is no objective 3; the plan has 2"),
     "page that is not there": (CODE, "get.md#read", "got.md#read", f"{CODE}:3: its page docs/patterns/got.md does not exist"),
+    "anchor that is not there": (CODE, "get.md#read", "get.md#write", f"{CODE}:3: its page docs/patterns/get.md has no heading with the anchor write"),
+    "key twice": (TITLE, "minutes: 2", "minutes: 1\nminutes: 2", f"{TITLE}:5: the front matter has minutes twice; remove one"),
+    "steps twice": (CODE, "  C#: [1, 2]", "  C#: [1, 2]\n  Python: [1, 2]", f"{CODE}:11: the front matter has Python twice"),
+    "number of many digits": (CODE, "demo: 20", f"demo: {'9' * 4000}", f"{CODE}:7: demo is a number of at most 9 digits"),
+    "minutes of many digits": (TITLE, "minutes: 2", f"minutes: {'9' * 400}", f"{TITLE}:4: minutes is a number of at most 9 digits"),
+    "lesson's minutes of many digits": (PLAN, "minutes: 50", f"minutes: '{'9' * 5000}'", f"{PLAN}:1: minutes is a whole number, not 999"),
+    "step of many digits": (CODE, "[1, 2]", f"[1, '2-{'9' * 5000}']", f"{CODE}:10: 2-999"),
     "duplicate id": (CODE, "id: read", "id: title", f"{CODE}:2: the id title is that of {TITLE} too; rename one"),
     "id no word": (CODE, "id: read", "id: Read it", f"{CODE}:2: an id is small letters, digits and hyphens, not Read it"),
     "folder of no section": (PLAN, "id: patterns", "id: designs", f"{CODE}:1: lies in no section's folder"),
@@ -139,6 +146,24 @@ def test_fault_is_found_with_its_line(root: Path, name: str) -> None:
     (root / path).write_text(SOUND[path].replace(old, new, 1), "utf-8")
     found = faults(root)
     assert any(fault.startswith(expected) for fault in found), found
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("---\nid", "id"), ("id: title\n", ""), ("id: title", "id: title\nid: title")]
+)
+def test_slide_that_cannot_be_read_is_the_only_fault(root: Path, old: str, new: str) -> None:
+    """That its section lacks its minutes would be noise."""
+    (root / TITLE).write_text(SOUND[TITLE].replace(old, new, 1), "utf-8")
+    assert [fault.partition(":")[0] for fault in faults(root)] == [TITLE]
+
+
+def test_section_that_takes_too_long_even_without_a_slide_is_told(root: Path) -> None:
+    (root / TITLE).write_text(SOUND[TITLE].replace("minutes: 2", "minutes: 3", 1), "utf-8")
+    (root / TITLE).with_name("2-more.md").write_text("## More\n", "utf-8")
+    assert [fault.partition(": ")[0] for fault in faults(root)] == [
+        TITLE.replace("1-title", "2-more") + ":1",
+        f"{PLAN}:4",
+    ]
 
 
 def test_slides_are_due_from_the_beginning_of_their_section(root: Path) -> None:

@@ -43,6 +43,7 @@ BAD: dict[str, tuple[str, str, str]] = {
     "missing text": ("{ text: Writes. }", "{ }", "13: best lacks text"),
     "empty text": ("text: Reads.", "text:", "9: text is empty"),
     "text that is a list": ("text: Reads.", "text: [Reads]", "9: text is no text"),
+    "rank of many digits": ("rank: 1,", f"rank: '{'9' * 5000}',", "12: a rank is a whole number from 1 on, not 999"),
     "missing rank": ('{ rank: 1, text: "1', '{ text: "1', "12: cost lacks rank"),
     "rank in a column that does not sort": ("{ text: Writes. }", "{ rank: 1, text: Writes. }", "13: best has a field rank"),
     "rank that is no number": ("rank: 1", "rank: low", "12: a rank is a whole number from 1 on, not low"),
