@@ -108,6 +108,25 @@ class Warnings(logging.Handler):
         self.faults.append(Fault(path, line_of(match["target"], self.texts.get(path, "")) or 1, said))
 
 
+class Compiled(jinja2.BytecodeCache):
+    """The templates as code, for all builds of a process: jinja compiles each once, and again where it has changed."""
+
+    def __init__(self) -> None:
+        self.code: dict[tuple[str, str], Any] = {}
+
+    def load_bytecode(self, bucket: jinja2.bccache.Bucket) -> None:
+        """Give what was compiled of this very text."""
+        if (bucket.key, bucket.checksum) in self.code:
+            bucket.code = self.code[bucket.key, bucket.checksum]
+
+    def dump_bytecode(self, bucket: jinja2.bccache.Bucket) -> None:
+        """Keep it."""
+        self.code[bucket.key, bucket.checksum] = bucket.code
+
+
+COMPILED = Compiled()
+
+
 class Press(BasePlugin):  # type: ignore[no-untyped-call]
     """The plugin that makes of MkDocs' site ours: one for each build. MkDocs calls its methods by their names."""
 
@@ -170,6 +189,7 @@ class Press(BasePlugin):  # type: ignore[no-untyped-call]
 
         env.globals.update(self.globals)
         env.template_class = Template
+        env.bytecode_cache = COMPILED
 
     def on_page_context(self, context: Any, page: Page, config: MkDocsConfig, nav: Navigation) -> None:
         """Put into the search index what a page that was kept has there."""

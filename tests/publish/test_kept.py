@@ -2,7 +2,9 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
+import jinja2
 import pytest
 
 from harness import small_course
@@ -44,6 +46,32 @@ def test_what_was_kept_is_used_and_makes_the_same_site(course: Path) -> None:
         file.write_text(json.dumps({**record, "html": record["html"].replace("<h1", "<h1 data-kept")}), "utf-8")
     pages = {path: text for path, text in build(course).items() if path.endswith(".html") and path != "404.html"}
     assert [path for path, text in pages.items() if b"data-kept" not in text] == []
+
+
+def test_templates_are_compiled_once_for_all_builds_of_a_process(course: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build(course)
+    compiled, compile = [], jinja2.Environment.compile
+
+    def noted(environment: jinja2.Environment, source: str, name: str | None = None, *rest: Any) -> Any:
+        compiled.append(name)
+        return compile(environment, source, name, *rest)
+
+    monkeypatch.setattr(jinja2.Environment, "compile", noted)
+    (course / OTHER).write_text("# Another\n", "utf-8")
+    assert b"Another" in build(course)["other.html"]
+    assert not {"main.html", "base.html", "partials/nav.html"} & set(compiled)  # plugins compile some of their own
+
+
+def test_template_that_has_changed_is_compiled_again() -> None:
+    texts, cache = {"page": "one"}, generator.Compiled()
+
+    def rendered() -> str:
+        environment = jinja2.Environment(loader=jinja2.DictLoader(texts), bytecode_cache=cache, autoescape=True)
+        return environment.get_template("page").render()
+
+    assert rendered() == "one"
+    texts["page"] = "two"
+    assert (rendered(), rendered()) == ("two", "two")
 
 
 # what is edited: (its file, what is replaced there, by what)
