@@ -54,7 +54,7 @@ class Course:
         """What was run."""
         texts = {one.path: one.text for one in self.snippets.files}
         texts |= {f"snippets/{example}{OUTPUT}": text for example, text in self.snippets.outputs.items()}
-        return ledger.Ledger(self.root, texts)
+        return ledger.Ledger(self.root, texts, self.yaml(ledger.REGISTRY))
 
     @cached_property
     def problems(self) -> dict[str, str]:

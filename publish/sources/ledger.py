@@ -15,7 +15,7 @@ from typing import Any
 from publish.sources import closure
 from publish.sources.files import Fault, digest
 from publish.sources.languages import OUTPUT
-from publish.sources.nodes import document
+from publish.sources.nodes import Document, document
 from publish.sources.snippets import Snippet
 
 FILE = "ledger.jsonl"
@@ -59,8 +59,9 @@ OPTIONAL = {"failures", "servers", "differs"}
 class Ledger:
     """The rows of the course at `root`, and what its files now are. Make a new one for each build."""
 
-    def __init__(self, root: Path, texts: Mapping[str, str] | None = None) -> None:
+    def __init__(self, root: Path, texts: Mapping[str, str] | None = None, registry: Document | None = None) -> None:
         self.rows, self.faults = read(root)
+        self.known = registry  # the key registry, where it has been read already
         self.files = closure.Files(root, texts)
         self.digests: dict[str, str] = {}
 
@@ -82,7 +83,7 @@ class Ledger:
     @cached_property
     def registry(self) -> dict[str, str]:
         """What the key registry demands, by pattern. What is wrong in it is for its own reader to say."""
-        found = document(REGISTRY, self.files.text(REGISTRY) or "").data
+        found = (self.known or document(REGISTRY, self.files.text(REGISTRY) or "")).data
         rows = [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
         return {str(row.get("pattern")): repr([row.get(name) for name in DEMANDS]) for row in rows}
 

@@ -91,7 +91,7 @@ def test_claim_keeps_its_markdown_whole(course: Path, claim: str, expected: str)
 def test_badge_falls_off_when_anything_it_rests_on_changes(course: Path, path: str) -> None:
     include = "::: shop/get read (no C#: x)\n"
     assert "Not run here" not in expand(course, include)
-    (course / path).write_text((course / path).read_text("utf-8") + "# changed\n", "utf-8")
+    (course / path).write_text((course / path).read_text("utf-8") + "changed = 1\n", "utf-8")
     assert "Not run here" in expand(course, include)
 
 

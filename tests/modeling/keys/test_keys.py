@@ -12,6 +12,7 @@ import redis
 from harness.servers import Server
 from publish.parts import keys
 from publish.sources.course import Course
+from publish.sources.ledger import PLACE
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -93,7 +94,7 @@ def test_braces_in_an_id_choose_no_slot(example: ModuleType) -> None:
 def test_each_key_that_the_builder_names_fits_one_row(example: ModuleType) -> None:
     """And no key fits two rows of the registry. The contract holds what programs write against it."""
     rows = keys.read(Course(ROOT)).data
-    samples = [keys.PLACE.sub("x1", row.pattern) for row in rows]
+    samples = [PLACE.sub("x1", row.pattern) for row in rows]
 
     def fitting(key: str) -> list[str]:
         return [row.pattern for row in rows if row.holds_key(key)]
