@@ -48,6 +48,7 @@ NAIVE = "tests/patterns/cache-aside/test_naive.py"
 def test_redis_that_dies_mid_run_ends_the_run_in_one_sentence() -> None:
     server = Server()
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/patterns", "-k", "py"]
+    command += ["-m", "not long"]  # which come first, on servers of their own
     with subprocess.Popen(
         command,
         cwd=ROOT,
@@ -319,6 +320,7 @@ def test_what_builds_or_runs_once_is_in_one_process() -> None:
         ["tests/a/test_one.py::test_y"],
         ["tests/a/test_one_async.py::test_x"],
         ["tests/a/callers.mjs::x"],
+        ["tests/publish/test_diagrams.py::test_x", "tests/publish/test_diagrams.py::test_y"],
     ]
     found = [{foreign.share(nodeid) for nodeid in some} for some in shares]
     assert [len(some) for some in found] == [1] * len(shares)
