@@ -159,7 +159,7 @@ def test_every_slide_is_reached_by_its_id(page: Open) -> None:
 
 def test_deck_is_light(page: Open, served: Served, site: Path) -> None:
     before = dict(served)
-    ready(page(DECK)).wait_for_load_state("networkidle")
+    ready(page(DECK, fresh=True)).wait_for_load_state("networkidle")
     sent = {path: size - before.get(path, 0) for path, size in served.items() if size > before.get(path, 0)}
     assert sum(sent.values()) <= 250_000, sent
     assert len(gzip.compress((site / "assets" / "deck.js").read_bytes())) <= 20_000
