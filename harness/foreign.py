@@ -191,6 +191,10 @@ def runner(file: str) -> type[ForeignFile] | None:
     return RUNNERS.get(language.test_runner) if language and language.is_test(file) else None
 
 
+# Files of which the tests share what is slow to make: a PDF, a site below a path, a server that is edited.
+SHARING = ("site/test_handout.py", "site/test_below_a_path.py", "site/test_serve.py")
+
+
 def share(nodeid: str) -> str:
     """Return what a test shares with others, which must then run in one process; its own name where it is nothing."""
     file = nodeid.partition("::")[0]
@@ -203,7 +207,7 @@ def share(nodeid: str) -> str:
     found = runner(file)
     if found:
         return found.shared or file
-    return file if file.endswith("site/test_handout.py") else nodeid  # it prints once for all of its tests
+    return file if file.endswith(SHARING) else nodeid
 
 
 def collect_file(path: Path, parent: pytest.Collector) -> ForeignFile | None:

@@ -1,6 +1,6 @@
 """Tabs that tests use one after the other: a new one each time costs as much as what most tests do in it.
 
-Each begins as a new one does: nothing is stored, no window that it opened is open, no media are set, nothing is hovered.
+Each begins as a new one does: nothing is stored, no window that it opened is open, it is no paper, nothing is hovered.
 What cannot be taken back, such as a script that runs before the page's own, needs a tab that is closed after its test.
 """
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from playwright.sync_api import Browser, Error, Page
+from playwright.sync_api import Browser, Error
 
 from harness.browser.visit import watch
 

@@ -106,7 +106,12 @@ def page(tabs: Tabs, http: str) -> Iterator[Open]:
     with ExitStack() as lent:
 
         def open_page(
-            path: str, home: str = http, width: int = 1280, height: int = 900, color_scheme: str = "light", **options: Any
+            path: str,
+            home: str = http,
+            width: int = 1280,
+            height: int = 900,
+            color_scheme: str = "light",
+            **options: Any,
         ) -> Page:
             tab = lent.enter_context(tabs.lent(home, **options))
             problems.append(tab.problems)

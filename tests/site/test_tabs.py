@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import pytest
 from playwright.sync_api import Browser, Page
 
 from harness.browser.tabs import BLANK, Tab, Tabs
@@ -53,3 +52,15 @@ def test_nothing_that_a_test_leaves_is_found_by_the_next(browser: Browser, home:
         assert tab.problems == []
         assert opened(tab, home) == new
     first.context.close()
+
+
+def test_tab_that_left_the_site_or_was_fresh_is_not_used_again(browser: Browser, http: str) -> None:
+    tabs, before = Tabs(browser), len(browser.contexts)
+    with tabs.lent(http) as gone, tabs.lent(http, fresh=True) as fresh:
+        assert opened(gone, http) == opened(fresh, http)
+        gone.page.goto(BLANK)
+    assert len(browser.contexts) == before
+    with tabs.lent(http) as tab, tabs.lent(http, java_script_enabled=False) as other, tabs.lent(http) as second:
+        assert len({id(one) for one in (gone, fresh, tab, other, second)}) == 5
+    for one in (tab, other, second):
+        one.context.close()
