@@ -39,7 +39,6 @@ class Tab:
         self.page.unroute_all()
         self.page.goto(BLANK)
         self.page.emulate_media(media="null")
-        self.page.mouse.move(-1, -1)
         self.context.clear_cookies()
 
 

@@ -1,5 +1,6 @@
 """Tabs that tests use one after the other: what one test leaves, the next does not find."""
 
+from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, Page
@@ -54,11 +55,11 @@ def test_nothing_that_a_test_leaves_is_found_by_the_next(browser: Browser, home:
     first.context.close()
 
 
-def test_tab_that_left_the_site_or_was_fresh_is_not_used_again(browser: Browser, http: str) -> None:
+def test_tab_that_left_the_site_or_was_fresh_is_not_used_again(browser: Browser, http: str, site: Path) -> None:
     tabs, before = Tabs(browser), len(browser.contexts)
     with tabs.lent(http) as gone, tabs.lent(http, fresh=True) as fresh:
         assert opened(gone, http) == opened(fresh, http)
-        gone.page.goto(BLANK)
+        gone.page.goto((site / PATH).as_uri())
     assert len(browser.contexts) == before
     with tabs.lent(http) as tab, tabs.lent(http, java_script_enabled=False) as other, tabs.lent(http) as second:
         assert len({id(one) for one in (gone, fresh, tab, other, second)}) == 5
