@@ -191,7 +191,9 @@ def runner(file: str) -> type[ForeignFile] | None:
     return RUNNERS.get(language.test_runner) if language and language.is_test(file) else None
 
 
-TOGETHER = ("site/test_handout.py", "publish/test_diagrams.py")  # each prints or draws once for all of its tests
+# Files of which the tests share what is slow to make: a PDF, diagrams, a site below a path, a server that is edited.
+SHARING = tuple(f"{name}.py" for name in ("site/test_handout", "publish/test_diagrams", "site/test_below_a_path",
+                                          "site/test_serve"))  # fmt: skip
 
 
 def share(nodeid: str) -> str:
@@ -206,7 +208,7 @@ def share(nodeid: str) -> str:
     found = runner(file)
     if found:
         return found.shared or file
-    return file if file.endswith(TOGETHER) else nodeid
+    return file if file.endswith(SHARING) else nodeid
 
 
 def collect_file(path: Path, parent: pytest.Collector) -> ForeignFile | None:

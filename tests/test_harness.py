@@ -321,6 +321,7 @@ def test_what_builds_or_runs_once_is_in_one_process() -> None:
         ["tests/a/test_one_async.py::test_x"],
         ["tests/a/callers.mjs::x"],
         ["tests/publish/test_diagrams.py::test_x", "tests/publish/test_diagrams.py::test_y"],
+        *[[f"tests/site/test_{name}.py::{test}" for test in "xy"] for name in ("handout", "below_a_path", "serve")],
     ]
     found = [{foreign.share(nodeid) for nodeid in some} for some in shares]
     assert [len(some) for some in found] == [1] * len(shares)

@@ -35,6 +35,11 @@ class Handler(BaseHTTPRequestHandler):
     root: Path
     served: ClassVar[Served] = {}
 
+    def handle(self) -> None:
+        """Answer as long as the browser asks; that a tab was closed meanwhile is no fault."""
+        with suppress(ConnectionError):
+            super().handle()
+
     def do_GET(self) -> None:
         """Answer with a file."""
         file, found = find(self.root, self.path)

@@ -1,6 +1,7 @@
 """A browser, the built site behind HTTP, and pages that fail their test when they call elsewhere or complain."""
 
 from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from harness import toolchain
 from harness.browser import visit
 from harness.browser.record import Looks, Records
 from harness.browser.server import Handler, Served, serving
+from harness.browser.tabs import Tabs
 from publish.pages.diagrams import FLAGS
 
 # Two popups of the address bar, which would cost a process each for every page that a test opens.
@@ -87,24 +89,37 @@ def watch() -> Iterator[Callable[[Page, str], None]]:
     assert seen == []
 
 
+@pytest.fixture(scope="session")
+def tabs(browser: Browser) -> Tabs:
+    """The tabs that tests use one after the other."""
+    return Tabs(browser)
+
+
 @pytest.fixture
-def page(browser: Browser, http: str, watch: Callable[[Page, str], None]) -> Iterator[Open]:
-    """Open a page of the site in a fresh context: page("index.html", width=320, color_scheme="dark").
+def page(tabs: Tabs, http: str) -> Iterator[Open]:
+    """Open a page of the site as if it were the first: page("index.html", width=320, color_scheme="dark").
 
-    `home` is where the site lies, by default our HTTP server. Other options are those of a browser's context.
+    `home` is where the site lies, by default our HTTP server. A `fresh` tab has no cache, and may be changed for good.
+    Other options are those of a browser's context. What it asks of others, and its errors, fail the test.
     """
-    contexts = []
+    problems: list[list[str]] = []
+    with ExitStack() as lent:
 
-    def open_page(path: str, home: str = http, width: int = 1280, height: int = 900, **options: Any) -> Page:
-        context = browser.new_context(viewport={"width": width, "height": height}, **options)
-        contexts.append(context)
-        context.set_default_timeout(10_000)
-        context.grant_permissions(["clipboard-read", "clipboard-write"])
-        page = context.new_page()
-        watch(page, home)
-        page.goto(home + path)
-        return page
+        def open_page(
+            path: str,
+            home: str = http,
+            width: int = 1280,
+            height: int = 900,
+            color_scheme: str = "light",
+            **options: Any,
+        ) -> Page:
+            tab = lent.enter_context(tabs.lent(home, **options))
+            problems.append(tab.problems)
+            tab.page.set_viewport_size({"width": width, "height": height})
+            tab.page.emulate_media(color_scheme="dark" if color_scheme == "dark" else "light")
+            tab.page.goto(home + path)
+            return tab.page
 
-    yield open_page
-    for context in contexts:
-        context.close()
+        yield open_page
+        seen = [problem for tab in problems for problem in tab]
+    assert seen == []

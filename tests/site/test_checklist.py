@@ -98,7 +98,7 @@ def test_what_the_browser_kept_may_be_anything(page: Open) -> None:
 
 
 def test_without_storage_it_ticks_and_counts(page: Open) -> None:
-    tab = page("index.html")
+    tab = page("index.html", fresh=True)
     tab.context.add_init_script("""for (const name of ["getItem", "setItem"]) {
       const own = Storage.prototype[name];
       Storage.prototype[name] = function (key, ...rest) {

@@ -13,6 +13,7 @@ import pytest
 import yaml
 from bs4 import BeautifulSoup
 from playwright.sync_api import Page, expect
+from selectolax.lexbor import LexborHTMLParser
 
 from harness.browser.actions import violations
 from harness.browser.server import Served
@@ -69,12 +70,12 @@ GUESSED = next(slide for slide in SLIDES if guessed(slide) and "](proof:" in sli
 def test_ids_are_unique_even_where_slides_show_the_same() -> None:
     again = [replace(slide, id=f"{slide.id}-again") for slide in SLIDES]
     twice = replace(PLAN, slides=sorted([*SLIDES, *again], key=lambda slide: slide.path))
-    html = BeautifulSoup(deck_html(twice, Course(ROOT), our_site()), "html.parser")
-    ids = Counter(str(tag["id"]) for tag in html.find_all(id=True))
+    html = LexborHTMLParser(deck_html(twice, Course(ROOT), our_site()))
+    ids = Counter(tag.attributes["id"] for tag in html.css("[id]"))
     assert [name for name, count in ids.items() if count > 1] == []
     assert {slide.id for slide in twice.slides} <= set(ids)
     for name in ("popovertarget", "aria-labelledby", "aria-describedby"):
-        assert {part for tag in html.select(f"[{name}]") for part in str(tag[name]).split()} <= set(ids)
+        assert {part for tag in html.css(f"[{name}]") for part in str(tag.attributes[name]).split()} <= set(ids)
 
 
 def test_each_slide_links_to_its_page_and_states_its_seconds(deck: BeautifulSoup) -> None:
@@ -115,8 +116,8 @@ def test_topic_pages_and_slides_lead_to_each_other(site: Path) -> None:
     assert topics <= set(first), "a topic page without a slide"
     for page in sorted(topics):
         path = page.replace(".md", ".html")
-        links = BeautifulSoup((site / path).read_text("utf-8"), "html.parser").select("a[href*='present/']")
-        here = [str(link["href"]) for link in links if link.get_text() == "Present from here"]
+        links = LexborHTMLParser((site / path).read_text("utf-8")).css("a[href*='present/']")
+        here = [str(link.attributes["href"]) for link in links if link.text() == "Present from here"]
         assert len(here) == 1
         target, _, slide = here[0].partition("#/")
         assert (resolve(path, target, "/"), slide) == (DECK, first[page])
@@ -159,7 +160,7 @@ def test_every_slide_is_reached_by_its_id(page: Open) -> None:
 
 def test_deck_is_light(page: Open, served: Served, site: Path) -> None:
     before = dict(served)
-    ready(page(DECK)).wait_for_load_state("networkidle")
+    ready(page(DECK, fresh=True)).wait_for_load_state("networkidle")
     sent = {path: size - before.get(path, 0) for path, size in served.items() if size > before.get(path, 0)}
     assert sum(sent.values()) <= 250_000, sent
     assert len(gzip.compress((site / "assets" / "deck.js").read_bytes())) <= 20_000

@@ -218,7 +218,7 @@ def test_without_javascript_the_list_is_whole_and_no_control_is_shown(page: Open
 
 def test_texts_are_fetched_when_they_are_wanted_and_not_before(page: Open, served: Served) -> None:
     served.clear()
-    tab = page(PATH)
+    tab = page(PATH, fresh=True)
     tab.wait_for_load_state("networkidle")
     assert "/snippets/all.js" not in served
     copied(tab, tab.locator(".program .copy-file").first)

@@ -397,7 +397,7 @@ def test_changed_question_starts_anew(page: Open, site: Path) -> None:
 
 
 def test_works_where_nothing_can_be_stored(page: Open, http: str) -> None:
-    tab = page("index.html")
+    tab = page("index.html", fresh=True)
     tab.add_init_script("Object.defineProperty(Storage.prototype, 'setItem', { value: () => { throw new Error() } })")
     tab.goto(http + PAGE)
     answer(tab, SINGLE, miss(SINGLE), key(SINGLE))
