@@ -144,7 +144,7 @@ class TestOutcomes:
     @pytest.mark.parametrize("path", [f"{RUN}.py", f"{TEST_FILE}.py"])
     def test_a_mark_falls_off_when_the_code_changes(self, path: str) -> None:
         self.ran("passed")
-        (self.root / path).write_text(f"{(self.root / path).read_text('utf-8')}# changed\n", "utf-8")
+        (self.root / path).write_text(f"{(self.root / path).read_text('utf-8')}changed = 1\n", "utf-8")
         assert not self.declared()
         assert self.ran("passed") == [], "these are not the files that ran"
         self.recorder.before = self.recorder.digests()
