@@ -17,8 +17,8 @@ serve: setup ## Build the site and serve it on http://127.0.0.1:8000 with live r
 	@$(PY) -m publish.site serve --port $(PORT)
 
 test: setup ## Run every test against a real Redis (of its own, or REDIS_URL), and keep the ledger
-	@$(PY) -m pytest --numprocesses $(if $(REDIS_URL),0,3) --dist loadscope --ignore=tests/site
-	@REDIS_URL= $(PY) -m pytest --numprocesses 2 --dist loadscope -m "not full" tests/site
+	@$(PY) -m pytest --numprocesses $(if $(REDIS_URL),0,4) --dist loadscope --ignore=tests/site
+	@REDIS_URL= $(PY) -m pytest --numprocesses 3 --dist loadscope -m "not full" tests/site
 
 test-quick: setup ## Run what an edit needs: the press, and the examples that have changed; no browser
 	@$(PY) -m harness.quick

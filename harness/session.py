@@ -21,13 +21,13 @@ from harness import differences, foreign, record, toolchain
 from harness.elsewhere import MEANS, Elsewhere
 from harness.shared import RefusedError, SharedRedis, shared_redis
 from harness.targets import CLUSTER, TARGETS, SharedCluster, Target
-from publish.sources import ledger
+from publish.sources import closure, ledger
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 server: SharedRedis | SharedCluster
-recorder = record.Recorder(ROOT)
+recorder: record.Recorder
 elsewhere: Elsewhere | None = None  # where the session runs on a target, not on the wheel's Redis
 
 
@@ -48,7 +48,8 @@ def turn_elsewhere(target: Target) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start the session's Redis before anything else: a wrong one must be refused before a test runs."""
-    global server
+    global server, recorder
+    recorder = record.Recorder(ROOT, writes=not hasattr(config, "workerinput"))
     if config.option.collectonly:
         return
     # A signal ends the run so that servers stop, also where a shell in the background has it ignored.
@@ -195,6 +196,7 @@ def copy(tmp_path: Path) -> Path:
     target = tmp_path / "the course"
     ignore = shutil.ignore_patterns(".*", "node_modules", "site", "bin", "obj", "__pycache__")
     shutil.copytree(ROOT, target, ignore=ignore)
+    shutil.copy(ROOT / closure.STYLE, target)
     (target / "node_modules").symlink_to(ROOT / "node_modules")
     (target / ".venv").symlink_to(ROOT / ".venv")
     return target

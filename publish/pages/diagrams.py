@@ -37,8 +37,8 @@ TIDY = Path(__file__).with_suffix(".js").read_text("utf-8")
 
 
 def chromium() -> str | None:
-    """Return the browser to use: the one that CHROMIUM names, or one on the PATH."""
-    names = (os.environ.get("CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome")
+    """Return the browser to use: the one that CHROMIUM names, or one on the PATH, first one without windows."""
+    names = (os.environ.get("CHROMIUM", ""), "chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
     return next(filter(None, map(shutil.which, names)), None)
 
 

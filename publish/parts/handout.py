@@ -1,10 +1,9 @@
 """Print the handout of the built site to build/handout.pdf: `python -m publish.parts.handout` (make handout)."""
 
-import shutil
 import sys
 from pathlib import Path
 
-from publish.pages.diagrams import FLAGS
+from publish.pages.diagrams import FLAGS, chromium
 from publish.pages.protocol import Part, Site
 from publish.sources.course import Course
 
@@ -30,7 +29,7 @@ def print_pdf(site: Path, target: Path) -> None:
     draft = target.with_name(target.name + ".new")
     target.parent.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
         page = browser.new_page()
         page.goto((site / PAGE).resolve().as_uri())
         page.pdf(path=draft, prefer_css_page_size=True, tagged=True, outline=True)
@@ -42,7 +41,7 @@ def main(root: Path) -> None:
     """Print the handout of the course at `root`."""
     if not (root / "site" / PAGE).exists():
         sys.exit(f"site/{PAGE} does not exist; build it first: make site")
-    if not shutil.which("chromium"):
+    if not chromium():
         sys.exit("Chromium, which prints the handout, was not found; install it: sudo apt-get install chromium")
     print_pdf(root / "site", root / FILE)
     print(f"Printed: {FILE}. The next `make site` puts it on the site.")
