@@ -1,6 +1,7 @@
 """What does not hold on a server, as tests/servers.yml declares it: which tests, what they say there, and why.
 
-A test that is declared must fail there, and say so; one that is not must pass.
+A test that is declared must fail there, and say so; one that is not must pass. An entry with `chance: true` promises
+neither: which of several nodes answers decides.
 """
 
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from publish.sources.nodes import Document, Reader, document
 
 FILE = "tests/servers.yml"
 FIELDS = ("server", "says", "reason", "tests")
+CHANCE = "chance"
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class Difference:
     name: str
     says: str  # part of what it says when it fails
     reason: str
+    chance: bool = False  # it may also hold
 
 
 def read(root: Path) -> tuple[list[Difference], list[Fault]]:
@@ -35,8 +38,9 @@ def read(root: Path) -> tuple[list[Difference], list[Fault]]:
     found: list[Difference] = []
     known = tests(root)
     for entry in reader.items(reader.root, "the list"):
-        fields = reader.fields(entry, "an entry", FIELDS)
+        fields = reader.fields(entry, "an entry", FIELDS, (*FIELDS, CHANCE))
         server, says, reason = (reader.text(fields.get(name), name) for name in ("server", "says", "reason"))
+        chance = reader.flag(fields.get(CHANCE), CHANCE)
         if server and server not in TARGETS:
             reader.wrong(fields["server"], f"no server is called {server}; there are {', '.join(TARGETS)}")
         for node, file, name in names(reader, fields.get("tests")):
@@ -44,7 +48,7 @@ def read(root: Path) -> tuple[list[Difference], list[Fault]]:
                 reader.wrong(node, f"{file} has no test {name}; a program has its `run`")
             if any((server, file, name) == (one.target, one.file, one.name) for one in found):
                 reader.wrong(node, f"{file} {name} stands here twice for {server}; remove one")
-            found.append(Difference(server, file, name, says, reason))
+            found.append(Difference(server, file, name, says, reason, chance))
     return found, reader.faults
 
 

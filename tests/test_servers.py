@@ -49,6 +49,7 @@ BAD = {  # name: the file, the line and the words of the fault
     "no reason": (ENTRY.replace("  reason: two keys\n", ""), 2, "an entry lacks reason"),
     "empty words": (ENTRY.replace("CROSSSLOT", ""), 3, "says is empty"),
     "twice": (ENTRY * 2, 12, "tests/shop/test_get.py it_reads stands here twice for cluster"),
+    "a chance that is none": (f"{ENTRY}  chance: perhaps\n", 7, "chance is true or false, not perhaps"),
     "names that are no list": (ENTRY.replace("[it_reads]", "it_reads"), 6, "tests/shop/test_get.py is no list"),
     "tests without a file": (ENTRY.replace(f"{TEST_FILE}.py: [it_reads]", "x"), 6, "tests names no files"),
     "no list": ("server: cluster\n", 1, "the list is no list"),
@@ -105,9 +106,9 @@ class TestOutcomes:
         """Tell whether the mark says what is declared."""
         return unmarked(self.root, TARGETS["cluster"]) == []
 
-    def judged(self, outcome: Literal["passed", "failed"], said: str = "") -> pytest.TestReport:
+    def judged(self, outcome: Literal["passed", "failed"], said: str = "", entry: str = ENTRY) -> pytest.TestReport:
         """Return what becomes of the report of a test that is declared to say CROSSSLOT on a cluster."""
-        (self.root / differences.FILE).write_text(ENTRY, "utf-8")
+        (self.root / differences.FILE).write_text(entry, "utf-8")
         report = pytest.TestReport("a::b", ("a", 1, "b"), {}, outcome, said, "call")
         elsewhere = Elsewhere(self.root, TARGETS["cluster"], everything=False)
         elsewhere.judge(report, (f"{TEST_FILE}.py", "it_reads"))
@@ -176,6 +177,16 @@ class TestOutcomes:
         (self.root / differences.FILE).write_text(ENTRY, "utf-8")
         self.ran(outcome)
         assert Elsewhere(self.root, TARGETS["cluster"], everything=True).holding(self.recorder) == holding
+
+    @pytest.mark.parametrize("outcome", ["passed", "failed"])
+    def test_what_chance_decides_may_hold_and_may_not(self, outcome: Literal["passed", "failed"]) -> None:
+        report = self.judged(outcome, "it says CROSSSLOT", ENTRY + "  chance: true\n")
+        assert (report.outcome, report.wasxfail.endswith("two keys")) == ("skipped", True)
+        self.ran("passed")
+        assert Elsewhere(self.root, TARGETS["cluster"], everything=True).holding(self.recorder) == []
+
+    def test_what_chance_decides_fails_only_as_declared(self) -> None:
+        assert self.judged("failed", "it says MOVED", ENTRY + "  chance: true\n").outcome == "failed"
 
 
 PROGRAM, TESTS = "snippets/patterns/cache-aside/naive.py", "tests/patterns/cache-aside/test_naive.py"
