@@ -1,5 +1,6 @@
 """A session on another server than the wheel's: what it runs there, and what the outcomes mean."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from publish.sources import ledger, snippets
 
 MEANS = pytest.StashKey[str]()  # on a test that is skipped: what that means for the ledger
 SERVERS = {"redis_url", "own_server", "one_node_cluster", "cluster", "tls_redis"}  # the fixtures that are one
+STARTS = re.compile(r"\b(?:Server|Cluster)\(")  # in a file of tests that start one by themselves
 RUNS = [f"test_{name}" for name in ledger.RUNS]
 
 
@@ -33,7 +35,7 @@ def asks(item: pytest.Item, target: Target) -> bool:
         return True
     if target is CLUSTER:  # which stands in place of the shared Redis; servers of their own stay single ones
         return "redis_url" in fixtures
-    return bool(SERVERS & set(fixtures)) or "Server(" in item.path.read_text("utf-8")
+    return bool(SERVERS & set(fixtures)) or STARTS.search(item.path.read_text("utf-8")) is not None
 
 
 def some(paths: list[str]) -> str:

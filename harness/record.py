@@ -48,8 +48,10 @@ class Recorder:
         return Path(os.path.relpath(item.path, self.root)).as_posix()
 
     def leave_out(self, item: pytest.Item) -> None:
-        """Remember that a test was left out: its file proves nothing in this run."""
-        self.left_out.add(self.place(item))
+        """Remember that a test was left out: its file, or the program that it runs, is not proved in this run."""
+        place = self.place(item)
+        runs = place == ledger.CONTRACT and getattr(item, "originalname", "").removeprefix("test_") in ledger.RUNS
+        self.left_out.add(item.callspec.params["path"] if runs else place)  # type: ignore[attr-defined]
 
     def subject(self, item: pytest.Item) -> tuple[str, str]:
         """Return what a test speaks for: a test file, or a snippet for its own run, and the name there."""
@@ -68,7 +70,8 @@ class Recorder:
         wanted = {ledger.RUN}
         if (self.root / path).exists():
             wanted |= set(proofs.names((self.root / path).read_text("utf-8"), path))
-        whole = path not in self.left_out and set(found) == wanted and set(found.values()) != {"skipped"}
+        left_out = {path, snippet.path} & self.left_out
+        whole = not left_out and set(found) == wanted and set(found.values()) != {"skipped"}
         return found if whole and digest == self.before.get(snippet.path) else {}
 
     def row(self, snippet: Snippet, digest: str, server_version: str) -> Row | None:
@@ -80,6 +83,15 @@ class Recorder:
         versions = {"Redis": server_version, **snippet.language.clients(snippet.text)}
         return Row(snippet.path, digest, datetime.date.today().isoformat(), versions, failures)
 
+    def failed(self, snippet: Snippet, row: Row | None, digest: str) -> Row | None:
+        """Return a row with what failed in a session that did not run its program whole; None where nothing did."""
+        if row is None or not digest == row.digest == self.before.get(snippet.path):
+            return None
+        tests = self.outcomes.get(snippet.language.test_path(snippet.example), {})
+        found = {**tests, **self.outcomes.get(snippet.path, {})}
+        failures = {name: outcome for name, outcome in found.items() if outcome == "failed"}
+        return replace(row, failures=dict(sorted({**row.failures, **failures}.items()))) if failures else None
+
     def write(self, server_version: str) -> list[str]:
         """Rewrite the rows that differ, with today's date. Return their paths: under CI there should be none."""
         now, library = Ledger(self.root), snippets.read(self.root)
@@ -87,6 +99,7 @@ class Recorder:
         changed = sorted(now.rows.keys() - rows.keys())  # whose file is gone
         for snippet in library.files:
             old, new = rows.get(snippet.path), self.row(snippet, now.digest(snippet), server_version)
+            new = new or self.failed(snippet, old, now.digest(snippet))
             if new and old and new.digest == old.digest:
                 new = replace(new, servers=old.servers, differs=old.differs)
             if new and (old is None or replace(new, date=old.date) != old):

@@ -126,8 +126,9 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Keep each outcome for the ledger."""
-    subject: Any = dict(report.user_properties)["subject"]
-    recorder.note(*subject)
+    subject: Any = dict(report.user_properties).get("subject")
+    if subject:  # else it is of a process that has crashed, which pytest says
+        recorder.note(*subject)
 
 
 changed: list[str] | None = None

@@ -11,6 +11,8 @@ import time
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 import redis
@@ -240,6 +242,25 @@ class TestLedger:
         assert self.recorder.write("8.2.3") == ["snippets/get.py"]
         problem = ledger.Ledger(self.root).problem(snippets.read(self.root).files[0])
         assert problem == "did not pass: it, prints what is stored"
+
+    def test_a_failure_alone_is_recorded_and_the_rest_of_the_row_stays(self) -> None:
+        self.ran("it", ledger.RUN)
+        self.recorder.write("8.2.3")
+        self.ran("it", outcome="failed")
+        assert self.recorder.write("8.2.3") == ["snippets/get.py"]
+        assert ledger.Ledger(self.root).rows["snippets/get.py"].failures == {"it": "failed"}
+        self.ran("it")
+        assert self.recorder.write("8.2.3") == [], "only a whole run takes that back"
+
+    @pytest.mark.parametrize("name", ledger.RUNS)
+    def test_a_run_without_one_test_of_the_contract_proves_nothing(self, name: str) -> None:
+        item = SimpleNamespace(
+            path=self.root / ledger.CONTRACT, originalname=f"test_{name}", name=f"test_{name}[x]",
+            callspec=SimpleNamespace(params={"path": "snippets/get.py"}),
+        )  # fmt: skip
+        self.recorder.leave_out(cast(pytest.Item, item))
+        self.ran("it", ledger.RUN)
+        assert self.recorder.write("8.2.3") == []
 
     def test_ci_compares_and_does_not_write(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("CI", "true")

@@ -4,13 +4,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Literal
+from types import SimpleNamespace
+from typing import Literal, cast
 
 import pytest
 
 import bootstrap
 from harness import differences, full
-from harness.elsewhere import Elsewhere, some, unmarked
+from harness.elsewhere import Elsewhere, asks, some, unmarked
 from harness.record import Recorder
 from harness.redis_cli import replay
 from harness.servers import Cluster, redis_server_binary
@@ -187,6 +188,13 @@ class TestOutcomes:
 
     def test_what_chance_decides_fails_only_as_declared(self) -> None:
         assert self.judged("failed", "it says MOVED", ENTRY + "  chance: true\n").outcome == "failed"
+
+
+@pytest.mark.parametrize(("text", "asked"), [("Server()", True), ("Cluster(3)", True), ("own_server", False)])
+def test_who_starts_a_server_by_itself_asks_the_target(text: str, asked: bool, tmp_path: Path) -> None:
+    (tmp_path / "test_x.py").write_text(f"def test_x(): {text}\n", "utf-8")
+    item = SimpleNamespace(path=tmp_path / "test_x.py", fixturenames=["tmp_path"])
+    assert asks(cast(pytest.Item, item), TARGETS["7.4"]) is asked
 
 
 PROGRAM, TESTS = "snippets/patterns/cache-aside/naive.py", "tests/patterns/cache-aside/test_naive.py"

@@ -54,6 +54,8 @@ def read(course: Course) -> Read[list[Row]]:
         if (shape := ledger.PLACE.sub("{}", one.pattern)) in seen:
             reader.wrong(node, f"{one.pattern} stands at line {seen[shape]} already; one pattern, one type")
         seen.setdefault(shape, one.line)
+        if twin := next((other for other in rows if overlap(one.pattern, other.pattern)), None):
+            reader.wrong(node, f"{one.pattern} and {twin.pattern}, at line {twin.line}, hold some of the same keys")
         rows.append(one)
     return reader.made(rows)
 
@@ -81,6 +83,13 @@ def row(reader: Reader, course: Course, node: Node) -> Row:
     if found and not never and "seconds" not in found and text["type"] != "channel":
         reader.wrong(node, "a row needs seconds, or `never: true` where a key may live for ever")
     return Row(**text, seconds=seconds, never=bool(never), line=line_of(node))
+
+
+def overlap(one: str, other: str) -> bool:
+    """Tell whether two patterns that differ may hold the same key."""
+    parts = [pattern.split(":") for pattern in (one, other)]
+    same = all(a == b or ledger.PLACE.search(a + b) for a, b in zip(*parts, strict=False))
+    return one != other and len(parts[0]) == len(parts[1]) and same
 
 
 def between(bounds: list[str]) -> range:

@@ -77,7 +77,7 @@ class Files:
             yield from modules
             yield from (join(base, name) for name in names for base in (".", *homes))
             if path.name == "conftest.py" or path.name.startswith("test_"):
-                yield from (f"{folder}/conftest.py" for folder in path.parents)
+                yield from (f"{folder}/{name}.py" for folder in path.parents for name in ("conftest", "__init__"))
         elif uses == "names":
             names = [match[2] for match in QUOTED.finditer(text)]
             yield from (join(base, name) for name in names for base in (str(path.parent), *homes))
@@ -128,8 +128,16 @@ def code(text: str) -> str:
     """Return a Python file without its comments and docstrings."""
     lines, tree = text.split("\n"), parsed(text)
     for first in reversed([*docstrings(tree)] if tree else []):
-        del lines[first.lineno - 1 : first.end_lineno]
-    return REMARK.sub(lambda match: "" if match[0].lstrip().startswith("#") else match[0], "\n".join(lines))
+        end = first.end_lineno or first.lineno
+        beside = lines[first.lineno - 1].encode()[: first.col_offset] + lines[end - 1].encode()[first.end_col_offset :]
+        if not beside.strip():  # else there is code on its lines
+            del lines[first.lineno - 1 : end]
+    return REMARK.sub(lambda match: "" if is_comment(match[0]) else match[0], "\n".join(lines))
+
+
+def is_comment(text: str) -> bool:
+    """Tell whether a string or a comment of Python is a comment, and not one that says how the file is encoded."""
+    return text.lstrip().startswith("#") and "coding" not in text
 
 
 def docstrings(node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast.Expr]:

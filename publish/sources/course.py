@@ -54,6 +54,8 @@ class Course:
         """What was run."""
         texts = {one.path: one.text for one in self.snippets.files}
         texts |= {f"snippets/{example}{OUTPUT}": text for example, text in self.snippets.outputs.items()}
+        if ledger.EXERCISES in self.data:
+            texts[ledger.EXERCISES] = self.yaml(ledger.EXERCISES).text
         return ledger.Ledger(self.root, texts, self.yaml(ledger.REGISTRY))
 
     @cached_property

@@ -23,6 +23,9 @@ PASSED = "passed"
 RUN = "prints what is stored"  # the outcome of running the program itself, beside those of its tests
 CONTRACT = "tests/test_contract.py"  # runs every program
 EACH = (CONTRACT, "harness/session.py")  # what the outcome of every program rests on: what runs it, and its tests
+JUDGE = "publish/parts/keys.py"  # of the press, what the contract holds the keys of a program by
+EXERCISES = "docs/_course/exercises.yml"  # by which the checks of an exercise are found
+PRACTICE = "practice/exercise.py"
 REGISTRY = "docs/_course/keys.yml"  # what a program that names a key is held against
 DEMANDS = ("type", "seconds", "never")  # of its fields, those that hold a key
 PLACE = re.compile(r"\{\w+\}")  # what varies in a key's pattern
@@ -71,14 +74,19 @@ class Ledger:
             tests = snippet.language.test_path(snippet.example)
             paths = self.files.closure(tests, snippet.path.rpartition("/")[0]) | self.each
             paths |= {snippet.path, f"snippets/{snippet.example}{OUTPUT}"}
-            more = [*snippet.language.commands(snippet.file, snippet.text), *map(str, self.keys(snippet).items())]
+            paths |= {EXERCISES} if PRACTICE in paths else set()
+            more = [
+                snippet.whole,
+                *snippet.language.commands(snippet.file, snippet.text),
+                *map(str, self.keys(snippet).items()),
+            ]
             self.digests[snippet.path] = self.files.digest(paths, "\n".join(more))
         return self.digests[snippet.path]
 
     @cached_property
     def each(self) -> set[str]:
         """What every row rests on."""
-        return {path for one in EACH for path in self.files.closure(one, "")}
+        return {JUDGE, *(path for one in EACH for path in self.files.closure(one, ""))}
 
     @cached_property
     def registry(self) -> dict[str, str]:

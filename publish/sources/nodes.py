@@ -18,13 +18,17 @@ FAST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 @dataclass
 class Document:
-    """A YAML file: its root, the same as plain data, and why it cannot be read. Without all of them, there is none."""
+    """A YAML file: its root, the same as plain data, and why it cannot be read. Without all of them, there is none.
+
+    `text` is that of one that can be read.
+    """
 
     path: str
     root: Node | None = None
     data: Any = None
     faults: list[Fault] = field(default_factory=list)
     empty: bool = False
+    text: str = ""
 
 
 def document(path: str, text: str) -> Document:
@@ -44,7 +48,7 @@ def document(path: str, text: str) -> Document:
         return next(invalid(path, line, said) for line, said in bad_values(root))
     if "&" in text and (alias := next((one for one in yaml.scan(text, FAST) if isinstance(one, AliasToken)), None)):
         return invalid(path, alias.start_mark.line, f"*{alias.value} stands for what is written elsewhere; repeat that")
-    return Document(path, root, data, empty=root is None)
+    return Document(path, root, data, empty=root is None, text=text)
 
 
 def invalid(path: str, line: int, said: str) -> Document:

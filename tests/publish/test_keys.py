@@ -33,6 +33,7 @@ BAD: dict[str, tuple[str, str, str]] = {
     "bounds that are no list": ("[60, 3600]", "60", "2: seconds is no list"),
     "owner that does not exist": ("owner: keys.md,", "owner: gone.md,", "1: docs/gone.md does not exist"),
     "owner's anchor that does not exist": ("#why", "#how", "2: docs/keys.md has no heading with the anchor how"),
+    "keys of two patterns": ("cache:user:{id}", "{what}:1", "2: {what}:1 and user:{id}, at line 1, hold some of"),
     "pattern twice": ("cache:user:{id}", "user:{number}", "2: user:{number} stands at line 1 already"),
     "row that is only text": ("- { pattern", "- user\n- { pattern", "1: a row has no fields"),
     "no list": (DATA, "user: hash\n", "1: the registry is no list"),

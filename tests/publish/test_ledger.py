@@ -23,6 +23,8 @@ FILES = {
     ".editorconfig": "",
     "tests/conftest.py": "from harness.load import load\n",
     "tests/shop/conftest.py": "import tests.shop.made\n",
+    "tests/__init__.py": "",
+    "tests/shop/__init__.py": "",
     "tests/shop/made.py": "",
     "tests/shop/test_get.py": "from harness import servers\nfrom .near import a\nload('worker.py'), open('checks.py')\ndef test_it(): ...\n",
     "tests/shop/near.py": "",
@@ -51,9 +53,11 @@ FILES = {
     "harness/foreign.py": "",
     "bootstrap.py": "",
     "publish/sources/ledger.py": "",
+    "publish/parts/keys.py": "",
+    "docs/_course/exercises.yml": "[]",
 }
 RESTS = {  # by suffix: what a row rests on beside the program and its output
-    ".py": "snippets/shop/worker.py tests/shop/conftest.py tests/shop/made.py tests/shop/test_get.py "
+    ".py": "snippets/shop/worker.py tests/shop/__init__.py tests/shop/conftest.py tests/shop/made.py tests/shop/test_get.py "
     "tests/shop/near.py practice/shop/checks.py harness/servers.py harness/tls.py",
     ".cs": "tests/shop/GetTests.cs harness/csharp/Server.cs harness/csharp/Helpers.csproj snippets/shop/store.cs "
     "harness/csharp/Directory.Build.props .editorconfig",
@@ -61,7 +65,7 @@ RESTS = {  # by suffix: what a row rests on beside the program and its output
 }
 ALL = (  # what runs every program and every test
     "tests/test_contract.py tests/conftest.py bootstrap.py harness/__init__.py harness/load.py harness/runner.py "
-    "harness/session.py harness/foreign.py"
+    "harness/session.py harness/foreign.py tests/__init__.py publish/parts/keys.py"
 )
 PATHS = [f"snippets/shop/get{suffix}" for suffix in RESTS]
 
@@ -102,6 +106,9 @@ SAYS = "def f():\n    a = 1\n    'no docstring'\n    return '''\n# 1\n'''\n"
         (CODE, REMARKED, set()),
         (REMARKED, REMARKED.replace("'#'", "'# '"), set(RESTS)),
         (SAYS, SAYS.replace("# 1", "# 2"), set(RESTS)),
+        ("def f():\n    'it'; return 1\n", "def f():\n    'it'; return 2\n", set(RESTS)),
+        ("def f():\n    '''it\n    '''; return 1\n", "def f():\n    '''it\n    '''; return 2\n", set(RESTS)),
+        (CODE, "# coding: latin-1\n" + CODE, set(RESTS)),
         (SAYS, SAYS.replace("    a = 1\n", ""), set(RESTS)),
     ],
 )
@@ -145,6 +152,18 @@ def test_a_row_falls_with_the_keys_that_are_demanded_of_its_program(
     prove(*PATHS)
     write({ledger.REGISTRY: registry})
     assert stale(course) == falls
+
+
+def test_a_row_of_an_exercise_falls_with_the_table_by_which_its_checks_are_found(write: Write, prove: Prove) -> None:
+    course = write({**FILES, "tests/shop/near.py": "from practice import exercise\n", "practice/exercise.py": ""})
+    prove(*PATHS)
+    write({"docs/_course/exercises.yml": "[ ]"})
+    assert stale(course) == {".py"}
+
+
+def test_a_row_falls_with_what_of_its_program_is_run(course: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(snippets.Snippet, "whole", property(lambda snippet: snippet.text + "# and more"))
+    assert stale(course) == set(RESTS)
 
 
 def test_a_row_falls_with_the_line_that_runs_its_program(course: Path, monkeypatch: pytest.MonkeyPatch) -> None:
