@@ -26,11 +26,10 @@ def main() -> None:
     press = [sys.executable, "-m", "pytest", "-q", "--numprocesses", "2", "--dist", "loadscope", "tests/publish"]
     press += ["--deselect", TRACED]
     code = subprocess.run(press, cwd=ROOT).returncode
-    examples = {one.example: one for one in library.files if one.path in paths}
-    if examples:
-        tests = {one.language.test_path(one.example) for one in library.files if one.example in examples}
-        programs = {one.path for one in library.files if one.example in examples}
-        words = " or ".join(sorted(programs | {Path(path).name for path in tests}))
+    edited = [one for one in library.files if one.path in paths]  # other languages of an example have run as they are
+    if edited:
+        tests = {one.language.test_path(one.example) for one in edited}
+        words = " or ".join(sorted({*paths, *(Path(path).name for path in tests)}))
         files = sorted(path for path in tests if (ROOT / path).exists())
         command = [sys.executable, "-m", "pytest", "-q", *files, "tests/test_contract.py", "-k", words]
         code = subprocess.run(command, cwd=ROOT).returncode or code
