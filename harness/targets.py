@@ -13,7 +13,7 @@ from harness.through_cluster.sitecustomize import connect_through_cluster
 ROOT = Path(__file__).resolve().parent.parent
 SET_UP = ROOT / ".venv" / "servers" / "bin"  # where bootstrap.py puts those that `make test-full` needs
 HOOKS = ROOT / "harness" / "through_cluster"
-HOOK_OF_NODE = ROOT / "harness/through_cluster/ioredis.mjs"
+HOOK_OF_NODE = ROOT / "harness/through_cluster/ioredis.mjs"  # as one text: so the ledger sees that rows rest on it
 
 
 @dataclass(frozen=True)

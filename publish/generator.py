@@ -37,8 +37,8 @@ from publish.sources.files import Fault, read_text
 
 CONFIG = "mkdocs.yml"
 LISTINGS = "source/"  # where the pages lie that show a whole file
-OPTION = re.compile(r"^Config value '(\w+)'")  # what MkDocs says of one
-LINK = re.compile(r"Doc file '(?P<page>.+?)' contains .*?'(?P<target>.+?)'")  # what MkDocs says of one
+OPTION = re.compile(r"Config value '(\w+)'")  # what MkDocs says of an option
+LINK = re.compile(r"Doc file '(?P<page>.+?)' contains .*?'(?P<target>.+?)'")  # what it says of a link
 
 
 def build(course: Course, parts: tuple[Part, ...], target: Path, url: str = "") -> list[Fault]:
@@ -79,14 +79,11 @@ def in_config(said: str, text: str) -> Fault:
     """Return what MkDocs has against its configuration, whose text this is, in one sentence, at the line it means."""
     lines = [int(line) for line in re.findall(r", line (\d+), column", said)]
     lines += [text.count("\n", 0, int(at)) + 1 for at in re.findall(r", position (\d+)$", said)]
-    lines += [text.count("\n", 0, match.end()) + 1 for match in OPTION.finditer(said) for match in key(match[1], text)]
+    if option := OPTION.match(said):
+        found = re.finditer(rf"^{re.escape(option[1])}:", text, re.MULTILINE)
+        lines += [text.count("\n", 0, one.start()) + 1 for one in found]
     words = re.sub(r'\s*\bin ".*?", (line \d+, column|position) \d+', "", said)
     return Fault(CONFIG, lines[-1] if lines else 1, " ".join(words.split()))
-
-
-def key(name: str, text: str) -> Iterator[re.Match[str]]:
-    """Find where an option stands in a configuration."""
-    return re.finditer(rf"^(?={re.escape(name)}:)", text, re.MULTILINE)
 
 
 class Warnings(logging.Handler):

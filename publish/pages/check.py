@@ -10,7 +10,7 @@ from publish.pages.protocol import Part
 from publish.sources import languages
 from publish.sources.course import ALLOWED, Course
 from publish.sources.files import Fault
-from publish.sources.nodes import document, line_of, short, twice
+from publish.sources.nodes import document, repeated
 
 DATA = "docs/_course/"
 FRONT = re.compile(r"-{3}[ \t]*\n(.*?\n)(?:\.{3}|-{3})[ \t]*\n", re.DOTALL)  # of a page, as its renderer finds it
@@ -60,8 +60,7 @@ def documents(course: Course) -> Iterator[Fault]:
             yield Fault(path, 1, f"is not read; below {DATA} a name ends in .md or .yml")
     for data in course.data.values():
         yield from data.faults
-    for key in twice(course.yaml(ALLOWED).root):
-        yield Fault(ALLOWED, line_of(key), f"an entry has {short(str(key.value))} twice; remove one")
+    yield from repeated(ALLOWED, course.yaml(ALLOWED).root, "an entry")
     for entry in course.allow_list:
         names = ("page", "code", "reason")
         if not isinstance(entry, dict) or not all(isinstance(entry.get(name), str) for name in names):
@@ -78,8 +77,7 @@ def front(course: Course) -> Iterator[Fault]:
             yield from (fault._replace(text=f"its front matter {fault.text}") for fault in found.faults)
             if not (found.faults or isinstance(found.data, dict)):
                 yield Fault(path, 2, "its front matter is a list of `key: value`")
-            for key in twice(found.root):
-                yield Fault(path, line_of(key), f"the front matter has {short(str(key.value))} twice; remove one")
+            yield from repeated(path, found.root, "the front matter")
         elif text.startswith("---"):
             yield Fault(path, 1, "begins with ---, and there is no second line of --- to end its front matter")
         elif re.match(r" {0,3}[\w-]+:", text):

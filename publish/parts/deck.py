@@ -90,7 +90,7 @@ def deck(plan: Lesson, course: Course, site: Site) -> str:
             "kind": kind(slide),
             "steps": max(map(len, slide.steps.values()), default=0),
             "href": f"../{re.sub(r'[.]md(?=#|$)', '.html', slide.page)}",
-            "page": title(course, slide.page.partition("#")[0]),
+            "page": title(course, slide.page),
             "html": expander.render(slide),
             "timing": timing(plan, slide),
             "late": late(plan, slide, titles),

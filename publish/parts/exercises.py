@@ -72,9 +72,9 @@ def render(course: Course, _: str) -> str:
     """Return what the line `::: exercises table` stands for."""
     lines = ["| Exercise | What you do | Languages | Taught in |", "| --- | --- | --- | --- |"]
     for one in read(course).data:
-        name = f"[{title(course, one.page.partition('#')[0]).removeprefix('Exercise ')}](/{one.page})"
+        name = f"[{title(course, one.page).removeprefix('Exercise ')}](/{one.page})"
         languages = ", ".join(snippet.language.label for snippet in starters(course, one))
-        taught = f"[{title(course, one.taught.partition('#')[0])}](/{one.taught})"
+        taught = f"[{title(course, one.taught)}](/{one.taught})"
         lines.append(f"| {name} | {one.kind}, {one.minutes} minutes | {languages} | {taught} |")
     return "\n".join(lines)
 

@@ -11,7 +11,7 @@ from yaml.nodes import MappingNode, Node
 from publish.sources.course import Course, once
 from publish.sources.files import Fault
 from publish.sources.headings import page_problem
-from publish.sources.nodes import DIGITS, Read, Reader, document, line_of, short, twice
+from publish.sources.nodes import DIGITS, Read, Reader, document, line_of, repeated
 
 PLAN = "docs/_course/lesson.yml"
 SLIDES = "docs/_course/slides"
@@ -147,8 +147,8 @@ def read_slide(path: str, section: str, text: str) -> Slide | Fault:
     data, lines = front.data, key_lines(front.root)
     if not isinstance(data, dict):
         return Fault(path, 2, "its front matter is a list of `key: value`")
-    for key in twice(front.root):
-        return Fault(path, line_of(key), f"the front matter has {short(str(key.value))} twice; remove one")
+    if again := next(repeated(path, front.root, "the front matter"), None):
+        return again
     for name, value in data.items():
         if name not in KEYS:
             return Fault(path, lines.get(str(name), 2), f"the front matter has {name}, which a slide does not know")

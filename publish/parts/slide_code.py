@@ -9,6 +9,7 @@ from publish.parts.lesson import Slide
 from publish.sources.course import Course
 from publish.sources.includes import INCLUDE, Include, included
 from publish.sources.languages import PROGRAMMING
+from publish.sources.nodes import DIGITS
 from publish.sources.snippets import RESERVED, Section, Snippet, Snippets
 
 CODE_WIDTH, CODE_HEIGHT = 1100, 562  # px that a slide has for its blocks, beside title and margins
@@ -132,7 +133,7 @@ def in_lines(code: str, steps: list[str]) -> str:
 
 def lines_of(step: str) -> range:
     """Return the lines that a step such as 7-11 or 7 names; none where it is no such step."""
-    match = re.fullmatch(r"(\d{1,9})(?:-(\d{1,9}))?", step)
+    match = re.fullmatch(rf"(\d{{1,{DIGITS}}})(?:-(\d{{1,{DIGITS}}}))?", step)
     return range(int(match[1]), int(match[2] or match[1]) + 1) if match else range(0)
 
 

@@ -3,7 +3,8 @@
 Python: what it imports, the programs that it names in a string, and the conftest.py of each folder above it, whose
 fixtures need no import. JavaScript: the files that it names in a string, as its imports do. C# compiles all sources
 into one assembly, so that a test rests on every helper there is, and on the programs whose types it names. The press
-is left out: it takes no part in a run. Comments and docstrings of Python's helpers and tests are no part of a digest.
+takes no part in a run, and is left out but for what the ledger names. Comments and docstrings of Python's helpers and
+tests are no part of a digest.
 """
 
 import ast

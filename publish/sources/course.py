@@ -25,9 +25,9 @@ class Course:
         self.pages: dict[str, str] = {}  # the Markdown below docs/ by its path, slides too
         self.data: dict[str, Document] = {}  # the YAML there
         self.faults: list[Fault] = []
-        for file in sorted(file for file in (root / "docs").rglob("*") if file.is_symlink() or file.is_file()):
+        for file in sorted((root / "docs").rglob("*")):
             path = file.relative_to(root).as_posix()
-            if not file.exists():
+            if file.is_symlink() and not file.exists():
                 self.faults.append(Fault(path, 1, LINK_TO_NOTHING))
             if not file.is_file():
                 continue
@@ -54,8 +54,7 @@ class Course:
         """What was run."""
         texts = {one.path: one.text for one in self.snippets.files}
         texts |= {f"snippets/{example}{OUTPUT}": text for example, text in self.snippets.outputs.items()}
-        if ledger.EXERCISES in self.data:
-            texts[ledger.EXERCISES] = self.yaml(ledger.EXERCISES).text
+        texts[ledger.EXERCISES] = self.yaml(ledger.EXERCISES).text
         return ledger.Ledger(self.root, texts, self.yaml(ledger.REGISTRY))
 
     @cached_property

@@ -35,8 +35,10 @@ def headings(course: Course, path: str) -> dict[str, str]:
 
 
 @once
-def title(course: Course, path: str) -> str:
-    """Return the title of a page: what its front matter says, or its first heading, or its path."""
+def title(course: Course, target: str) -> str:
+    """Return the title of the page that a source names, with or without an anchor: what its front matter says, or its
+    first heading, or its path."""
+    path = target.partition("#")[0]
     front = re.match(r"---\n(?:(?!---).*\n)*?title: +(.*)\n", course.pages.get(f"docs/{path}", ""))
     return front[1].strip('"') if front else headings(course, path).get("", path)
 
@@ -44,5 +46,5 @@ def title(course: Course, path: str) -> str:
 def link(course: Course, target: str) -> str:
     """Return a link to a page, named by its title and the heading that the anchor means."""
     path, _, anchor = target.partition("#")
-    words = ": ".join(dict.fromkeys([title(course, path), headings(course, path)[anchor]]))
+    words = ": ".join(dict.fromkeys([title(course, target), headings(course, path)[anchor]]))
     return f"[{words}](/{target})"

@@ -100,8 +100,12 @@ class Ledger:
 
         Of a beginning, two words count: a program holds these as one text, and may add the next.
         """
-        begins = {pattern: ":".join(PLACE.split(pattern)[0].split(":")[:2]) for pattern in self.registry}
-        return {pattern: row for pattern, row in self.registry.items() if begins[pattern] in snippet.text}
+        return {pattern: row for pattern, row in self.registry.items() if self.begins[pattern] in snippet.text}
+
+    @cached_property
+    def begins(self) -> dict[str, str]:
+        """How the keys of each pattern begin."""
+        return {pattern: ":".join(PLACE.split(pattern)[0].split(":")[:2]) for pattern in self.registry}
 
     def current(self, snippet: Snippet) -> Row | None:
         """Return the row of a snippet if nothing that it rests on has changed."""

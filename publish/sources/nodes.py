@@ -72,8 +72,14 @@ def bad_values(node: Node | None) -> Iterator[tuple[int, str]]:
                 yield from bad_values(part)
 
 
+def repeated(path: str, node: Node | None, what: str) -> Iterator[Fault]:
+    """Find the keys that stand a second time in `what`, which a file holds: YAML takes the last of them in silence."""
+    for key in twice(node):
+        yield Fault(path, line_of(key), f"{what} has {short(str(key.value))} twice; remove one")
+
+
 def twice(node: Node | None) -> Iterator[Node]:
-    """Find the keys that stand a second time in the same place, anywhere below a node: YAML takes the last of them."""
+    """Yield the keys that stand a second time in the same place, anywhere below a node."""
     seen: set[str] = set()
     for one in node.value if isinstance(node, MappingNode | SequenceNode) else ():
         key, value = one if isinstance(one, tuple) else (None, one)
