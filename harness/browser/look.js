@@ -135,16 +135,24 @@
     return { label: mark.ariaLabel, name, rows, links: all("a", said).map((link) => link.href) };
   };
 
-  /** Press each mark that is visible: the cards that are open then, and whether they lie on the screen. */
+  /** Where the words in a tag lie, which may leave its box. */
+  const reach = (tag) => {
+    const range = document.createRange();
+    range.selectNodeContents(tag);
+    return range.getBoundingClientRect();
+  };
+
+  /** Press each mark that is visible: the cards that are open then, and whether they lie on the screen, words and all. */
   const popups = () =>
     shown("button.proof").map((mark) => {
       mark.scrollIntoView({ behavior: "instant", block: "center", inline: "center" });
       mark.click();
       const open = all(".proof-card:popover-open");
       const { left, right } = open[0]?.getBoundingClientRect() ?? {};
+      const within = open.every((one) => left <= reach(one).left && reach(one).right <= right);
       const seen = { wanted: card(mark).name, open: open.map((one) => words(one.querySelector(".proof-name"))) };
       open.forEach((one) => one.hidePopover());
-      return { ...seen, fits: 0 <= left && left < right && right <= innerWidth };
+      return { ...seen, fits: within && 0 <= left && left < right && right <= innerWidth };
     });
 
   /** Press a button, and return what its script hands to the clipboard: the tests with a real one are few. */
