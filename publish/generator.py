@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 os.environ.setdefault("NO_MKDOCS_2_WARNING", "1")  # we stay below MkDocs 2 on purpose: see the README
@@ -18,6 +18,7 @@ os.environ.setdefault("NO_MKDOCS_2_WARNING", "1")  # we stay below MkDocs 2 on p
 import jinja2
 import mkdocs.commands.build
 import mkdocs.config
+from mkdocs.commands.build import get_context
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import MkDocsException
 from mkdocs.livereload import LiveReloadServer
@@ -31,6 +32,7 @@ from publish.pages.expand import LINE_ANCHOR, Expander
 from publish.pages.kept import FOLDER, Kept, Record, digest, machine
 from publish.pages.origin import line_of
 from publish.pages.protocol import Part, Site
+from publish.pages.side_by_side import processors, side_by_side
 from publish.sources import languages
 from publish.sources.course import Course
 from publish.sources.files import Fault, read_text
@@ -124,6 +126,15 @@ class Compiled(jinja2.BytecodeCache):
 COMPILED = Compiled()
 
 
+class Due(NamedTuple):
+    """A page that has to be rendered: its text in full, the key of its record, and what MkDocs renders it by."""
+
+    page: Page
+    text: str
+    key: str
+    render: Callable[..., None]
+
+
 class Press(BasePlugin):  # type: ignore[no-untyped-call]
     """The plugin that makes of MkDocs' site ours: one for each build. MkDocs calls its methods by their names."""
 
@@ -133,8 +144,8 @@ class Press(BasePlugin):  # type: ignore[no-untyped-call]
         self.expander = Expander(course, parts)
         self.globals = {name: value for part in parts for name, value in part.globals(course).items()}
         self.site = ""  # the digest of what all pages are made from
-        self.old: dict[str, Record] = {}  # records of pages that need not be rendered, by the page's path
-        self.new: dict[str, tuple[str, Record]] = {}  # keys and records of those that were, by the page's path
+        self.records: dict[str, Record] = {}  # of the pages that are made, by the page's path
+        self.due: list[Due] = []  # those that have to be rendered
 
     def on_files(self, files: Files, config: MkDocsConfig) -> None:
         """Add what is generated: the listing and the download of each file with code, and what the parts make."""
@@ -155,20 +166,21 @@ class Press(BasePlugin):  # type: ignore[no-untyped-call]
         texts = (Path(config.config_file_path).read_text("utf-8"), *(file.read_text("utf-8") for file in theme))
         paths = sorted(file.src_uri for file in files)
         self.site = digest(machine(), str(config.site_url), *texts, repr(self.globals), *paths)
+        self.nav = nav
 
     def on_pre_page(self, page: Page, config: MkDocsConfig, files: Files) -> None:
-        """Let a page be rendered only if what it is made from has changed."""
-        page.render = functools.partial(self.render, page, page.render)  # type: ignore[method-assign]
+        """Put the work on a page off until it is known which pages have to be rendered."""
+        page.render = functools.partial(self.look_up, page, page.render)  # type: ignore[method-assign]
 
-    def render(self, page: Page, render: Callable[..., None], config: MkDocsConfig, files: Files) -> None:
-        """Render a page, or take what was kept of it."""
+    def look_up(self, page: Page, render: Callable[..., None], config: MkDocsConfig, files: Files) -> None:
+        """Take what was kept of a page, if what it is made from has not changed."""
         path, text = page.file.src_uri, self.expander.expand(page.markdown or "")
         key = digest(self.site, path, repr(page.meta), text)
         if kept := self.kept.get(key):
-            self.old[path], page.content, page.toc = kept, "", get_toc([])
+            self.records[path] = kept
         else:
-            self.new[path], page.markdown = (key, Record("", [])), text
-            render(config, files)
+            self.due.append(Due(page, text, key, render))
+        page.content, page.toc = "", get_toc([])  # what MkDocs goes on with: nobody sees it
 
     def on_page_content(self, html: str, page: Page, **_: object) -> str:
         """Keep the tabs' labels out of the search index, and an anchor for each line of code to the listings."""
@@ -177,48 +189,51 @@ class Press(BasePlugin):  # type: ignore[no-untyped-call]
         return html.replace('<div class="tabbed-labels">', '<div class="tabbed-labels" data-search-exclude>')
 
     def on_env(self, env: jinja2.Environment, config: MkDocsConfig, files: Files) -> None:
-        """Give the templates what the parts have for them, and leave out their work on pages that were kept."""
+        """Give the templates what the parts have for them, and render what has to be."""
         press = self
 
         class Template(jinja2.Template):
             def render(self, context: dict[str, Any]) -> str:
-                return press.whole(context, super().render)
+                record = press.records.get(context["page"].file.src_uri) if context.get("page") else None
+                return record.html if record else super().render(context)
 
         env.globals.update(self.globals)
         env.template_class = Template
         env.bytecode_cache = COMPILED
+        make = functools.partial(self.make, env, config, files)
+        self.records.update(side_by_side(self.due, make, processors()))
+
+    def make(self, env: jinja2.Environment, config: MkDocsConfig, files: Files, due: list[Due]) -> dict[str, Record]:
+        """Return the records of pages, by their paths, made by what MkDocs and its plugins do for a page."""
+        index = config.plugins["material/search"].search_index  # type: ignore[attr-defined]
+        before, pages, made = len(index.entries), files.documentation_pages(), {}
+        for page, text, _, render in due:
+            config._current_page, page.markdown = page, text
+            render(config, files)
+            page.content = config.plugins.on_page_content(page.content or "", page=page, config=config, files=files)
+            page.active = True
+            context = get_context(self.nav, pages, config, page)
+            context = config.plugins.on_page_context(context, page=page, config=config, nav=self.nav)
+            html = env.get_template(page.meta.get("template", "main.html")).render(context)
+            page.active, config._current_page, page.content = False, None, ""
+            made[page.file.src_uri] = Record(html, index.entries[before:])
+            del index.entries[before:]
+        return made
 
     def on_page_context(self, context: Any, page: Page, config: MkDocsConfig, nav: Navigation) -> None:
-        """Put into the search index what a page that was kept has there."""
-        search: Any = config.plugins["material/search"]
-        index = search.search_index  # which has just been given this page
-        path = page.file.src_uri
-        if path in self.old:
-            index.entries += self.old[path].entries
-        else:
-            own = [entry for entry in index.entries if entry["location"].partition("#")[0] == page.url]
-            self.new[path][1].entries = own
+        """Put into the search index what a page has there, once it is made."""
+        if record := self.records.get(page.file.src_uri):
+            config.plugins["material/search"].search_index.entries += record.entries  # type: ignore[attr-defined]
 
     def on_template_context(self, context: Any, template_name: str, config: MkDocsConfig) -> None:
         """Keep the listings out of the sitemap: who searches wants the page that explains the code."""
         if template_name == "sitemap.xml":
             context["pages"] = [file for file in context["pages"] if not file.src_uri.startswith(LISTINGS)]
 
-    def whole(self, context: dict[str, Any], render: Callable[[dict[str, Any]], str]) -> str:
-        """Return the whole HTML of a page: what was kept, or what its template makes of it."""
-        page = context.get("page")
-        if page is None:
-            return render(context)
-        if page.file.src_uri in self.old:
-            return self.old[page.file.src_uri].html
-        record = self.new[page.file.src_uri][1]
-        record.html = render(context)
-        return record.html
-
     def keep(self) -> None:
         """Keep what this build has rendered, and nothing of earlier ones that it has not used."""
-        for key, record in self.new.values():
-            self.kept.put(key, record)
+        for page, _, key, _ in self.due:
+            self.kept.put(key, self.records[page.file.src_uri])
         self.kept.forget_unused()
 
 

@@ -12,6 +12,7 @@ from publish.sources.course import Course
 from publish.sources.files import Fault, Text
 from publish.sources.nodes import Read
 
+RENDERED: dict[tuple[str, str], str] = {}  # what texts were rendered to, for all builds of a process
 LINK = re.compile(r'(href|src)="/([^":#]*)')
 
 
@@ -38,9 +39,17 @@ class Site:
         """What makes HTML of Markdown. To set it up takes as long as to render a slide."""
         return Markdown(extensions=self.extensions, extension_configs=self.options)
 
+    @cached_property
+    def renders(self) -> str:
+        """What decides how it does that, beside the text."""
+        return repr((self.extensions, self.options))
+
     def html(self, expander: Expands, markdown: str, up: str) -> str:
         """Return a text as the site renders it. `up` leads from its page to the root: "../" for one a folder down."""
-        text = self.renderer.reset().convert(expander.expand(markdown))
+        source = expander.expand(markdown)
+        if (key := (self.renders, source)) not in RENDERED:
+            RENDERED[key] = self.renderer.reset().convert(source)
+        text = RENDERED[key]
         return LINK.sub(lambda link: f'{link[1]}="{up}{re.sub(r"[.]md$", ".html", link[2])}', text)
 
 
