@@ -22,9 +22,11 @@ PROGRAMS = [snippet for snippet in snippets.read(ROOT).files if not snippet.lang
 
 OUTAGE = "outage test"  # what says of an exception that Redis is away, wherever it stands
 HELPERS = {  # as `flat` writes their names: one row for all languages
-    OUTAGE, "badlogin", "cachekey", "connect", "connectasync", "decode", "isoutage", "jitter", "listingkey", "lockkey",
-    "productkey", "trycache", "trycacheasync", "userkey",
+    OUTAGE, "badlogin", "cachekey", "connect", "connectasync", "counted", "decode", "failed", "isoutage", "jitter",
+    "kindof", "listingkey", "lockkey", "passing", "productkey", "refusals", "tellcache", "tellcacheasync", "trycache",
+    "trycacheasync", "userkey",
 }  # fmt: skip
+LISTS = {"PASSING", "REFUSALS"}  # constants that say what an error means, and belong to kind_of
 OWN = {"_init"}  # a constructor is alike only by chance
 MANY = 3  # a definition that so many files have alike must be on the list
 DIFFERS = re.compile(r"(?:#|//) differs: (\S.*)")
@@ -58,6 +60,8 @@ def in_python(snippet: Snippet) -> Iterator[Copy]:
             if ast.get_docstring(node) is not None:
                 del node.body[0]
             yield copy(snippet, node.name, node.lineno, last, ast.unparse(node))
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id in LISTS:
+            yield copy(snippet, node.targets[0].id, node.lineno, node.end_lineno or node.lineno, ast.unparse(node))
         elif isinstance(node, ast.Try):
             caught: list[str] = []
             for handler in node.handlers:
@@ -99,7 +103,8 @@ def in_braces(snippet: Snippet) -> Iterator[Copy]:
     for node in nodes(tree.root_node):
         lines = node.start_point.row + 1, node.end_point.row + 1
         name, value = node.child_by_field_name("name"), node.child_by_field_name("value")
-        if name and name.text and (node.type in FUNCTIONS or (value and value.type == "arrow_function")):
+        listed = bool(name and name.text and value and name.text.decode() in LISTS)
+        if name and name.text and (node.type in FUNCTIONS or listed or (value and value.type == "arrow_function")):
             yield copy(snippet, name.text.decode(), *lines, code(node))
         elif is_outage_test(node):
             yield copy(snippet, OUTAGE, *lines, code(node))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from publish.sources.files import Fault
 from publish.sources.snippets import MARK, Snippet
 
-FILE = 160  # lines: a licence, a whole URL and an outage test need room
+FILE = 200  # lines: a whole URL, the kinds of errors and what follows from each need room
 SHORTEST, LONGEST = 5, 30  # lines of a section
 WIDTH = 84  # columns of a section
 

@@ -22,6 +22,7 @@ HOMES_OF_HELPERS = ("harness", "tests")
 PROJECT = (".props", ".targets")  # what all projects below a folder are compiled with
 STYLE = ".editorconfig"  # a breach of it stops the build
 BUILT = {"bin", "obj"}
+DRIVEN = ("tests/faults/", "harness/csharp/Drive/")  # in a project of their own, which no other test sees
 PRESS, PROGRAMS, PRACTICE = "publish", "snippets", "practice"
 DECLARED = re.compile(r"^(?:(?:public|internal|static|sealed|abstract|partial|readonly|file) )*"
                       r"(?:class|struct|interface|enum|record(?: class| struct)?) (\w+)", re.MULTILINE)  # fmt: skip
@@ -91,7 +92,7 @@ class Files:
         found = {file for home in HOMES_OF_HELPERS for name in wanted for file in (self.root / home).rglob(name)}
         paths = [file.relative_to(self.root) for file in found if not language.is_test(file.name)]
         helpers = sorted(path.as_posix() for path in paths if not BUILT & set(path.parts))
-        self.helping[language] = [*helpers, STYLE]
+        self.helping[language] = [*(path for path in helpers if not path.startswith(DRIVEN)), STYLE]
         return self.helping[language]
 
     def declared(self, language: Language) -> dict[str, list[str]]:

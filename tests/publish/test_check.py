@@ -64,7 +64,7 @@ BAD: dict[str, tuple[str, str | bytes, str]] = {
         CODE.format("#").replace("b = 2\n", f"# --8<-- [start:in]\nb = 2\n# --8<-- [end:in]\nx = {'2' * 81}\n"),
         f"{PYTHON}:6: section read has 85 columns here",
     ),
-    "file too long": (PYTHON, CODE.format("#") + "f = 6\n" * 156, f"{PYTHON}:1: has 161 lines without its markers; 160 are allowed"),
+    "file too long": (PYTHON, CODE.format("#") + "f = 6\n" * 196, f"{PYTHON}:1: has 201 lines without its markers; 200 are allowed"),
     "marker of another language": (PYTHON, CODE.format("//"), f"{PYTHON}:1: is not a marker"),
     "unused section": (PAGE, "# Page\n", f"{PYTHON}:2: no page shows section read"),
     "missing language": (PAGE, INCLUDE + "\n::: shop/put read\n", f"{PAGE}:3: snippets/shop/put.cs does not exist"),

@@ -13,7 +13,7 @@ import redis
 
 from practice.program import HungError, Program, ProgramError
 
-CACHE, LOCK = "cache:bestsellers:books", "lock:bestsellers:books"
+CACHE, LOCK = "cache:toplist:books", "lock:toplist:books"
 THEIRS = "stored by another caller"
 TOKEN = "another caller's token"
 

@@ -10,8 +10,28 @@ static class Starter
     static readonly TimeSpan LockFor = TimeSpan.FromSeconds(2); // longer than the query; a dead caller's lock expires
     static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50); // between two looks of a caller that waits
 
-    public static string CacheKey(string category) => $"cache:bestsellers:{category}";
-    public static string LockKey(string category) => $"lock:bestsellers:{category}";
+    public static async Task<ConnectionMultiplexer> ConnectAsync(string url)
+    {
+        var uri = new Uri(url); // which StackExchange.Redis does not read by itself
+        var login = uri.UserInfo.Split(':', 2).Select(Uri.UnescapeDataString);
+        return await ConnectionMultiplexer.ConnectAsync(new ConfigurationOptions
+        {
+            EndPoints = { { uri.Host, uri.Port < 0 ? 6379 : uri.Port } },
+            Ssl = uri.Scheme == "rediss",
+            User = login.First(),
+            Password = login.ElementAtOrDefault(1),
+            AbortOnConnectFail = false, // start without Redis, and go on trying
+            ConnectTimeout = 500,
+            AsyncTimeout = 500, // noticed only at a heartbeat, so make it beat often
+            HeartbeatInterval = TimeSpan.FromMilliseconds(50),
+            BacklogPolicy = BacklogPolicy.FailFast, // no connection: fail at once
+            // a push that announces maintenance would stretch the timeouts
+            MaintenanceNotifications = MaintenanceNotificationMode.Disabled,
+        });
+    }
+
+    public static string CacheKey(string category) => $"cache:toplist:{category}"; // differs: the exercise's
+    public static string LockKey(string category) => $"lock:toplist:{category}"; // differs: the exercise's
 
     public sealed class Bestsellers(IDatabase cache, Func<string, Task<string>> query)
     {
@@ -65,8 +85,7 @@ static class Starter
 
     static async Task Main(string[] categories)
     {
-        var url = new Uri(Environment.GetEnvironmentVariable("REDIS_URL") ?? "redis://127.0.0.1:6379");
-        await using var redis = await ConnectionMultiplexer.ConnectAsync($"{url.Host}:{url.Port}");
+        await using var redis = await ConnectAsync(Environment.GetEnvironmentVariable("REDIS_URL") ?? "redis://127.0.0.1:6379");
         var cache = redis.GetDatabase();
         var shop = new Bestsellers(cache, Report);
         foreach (var category in categories) // a single caller, as the checks start it

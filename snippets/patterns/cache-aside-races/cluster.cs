@@ -3,69 +3,120 @@
 #:property PublishAot=false
 // Cache-aside on a cluster of two shards: the cluster client reaches both, a plain client meets MOVED and says so.
 
+using System.Text.Json;
 using Microsoft.Data.Sqlite;
 using StackExchange.Redis;
-using static StackExchange.Redis.ConnectionFailureType;
+using StackExchange.Redis.Availability;
+using static StackExchange.Redis.RedisErrorKind;
 
 static class Cluster
 {
     // --8<-- [start:connect]
     /// <summary>Any node will do: by CLUSTER it tells of the others.</summary>
-    public static ConfigurationOptions Options(string url) => new()
+    public static ConfigurationOptions Options(string url)
     {
-        EndPoints = { { new Uri(url).Host, new Uri(url).Port } },
-        AbortOnConnectFail = false,
-        ConnectTimeout = 500,
-        AsyncTimeout = 500,
-        HeartbeatInterval = TimeSpan.FromMilliseconds(50),
-        BacklogPolicy = BacklogPolicy.FailFast,
-    };
+        var uri = new Uri(url); // which StackExchange.Redis does not read by itself
+        var login = uri.UserInfo.Split(':', 2).Select(Uri.UnescapeDataString);
+        return new ConfigurationOptions
+        {
+            EndPoints = { { uri.Host, uri.Port < 0 ? 6379 : uri.Port } },
+            Ssl = uri.Scheme == "rediss",
+            User = login.First(),
+            Password = login.ElementAtOrDefault(1),
+            AbortOnConnectFail = false,
+            ConnectTimeout = 500,
+            AsyncTimeout = 500,
+            HeartbeatInterval = TimeSpan.FromMilliseconds(50),
+            BacklogPolicy = BacklogPolicy.FailFast,
+            MaintenanceNotifications = MaintenanceNotificationMode.Disabled,
+        };
+    }
 
     public static async Task<ConnectionMultiplexer> ConnectAsync(
         string url) => // differs: its options serve twice
         await ConnectionMultiplexer.ConnectAsync(Options(url));
     // --8<-- [end:connect]
 
+    enum Kind { Away, Refused, Mistake }
+
+    /// <summary>What an error of Redis or its client means to us.</summary>
+    static Kind KindOf(Exception e) => new FaultContext(e).ErrorKind switch
+    {
+        OutOfMemory or Misconfigured or NoReplicas => Kind.Refused, // it serves reads
+        ConnectionFault when BadLogin(e) || e.Message.Contains("hashslot") // a MOVED
+            => Kind.Mistake, // waiting mends no password, and finds no other shard
+        ConnectionFault or RedisErrorKind.Timeout or Loading or MaxClients
+            or ReadOnly or ClusterDown or MasterDown or TryAgain => Kind.Away, // passes
+        _ => Kind.Mistake, // WRONGTYPE, NOPERM, a bug of ours
+    };
+
+    static bool BadLogin(Exception? e) => e is RedisConnectionException known
+        && known.FailureType is ConnectionFailureType.AuthenticationFailure
+        || e is not null && BadLogin(e.InnerException);
+
     static string UserKey(string id) => $"cache:user:{id}";
 
-    /// <summary>Users as JSON: cache-aside, as short as it can be.</summary>
+    public sealed record User(string Id, string Name, string Email);
+
+    /// <summary>Cache-aside, as short as it can be.</summary>
     public sealed class Users(IDatabase cache, SqliteConnection db)
     {
-        public int DatabaseReads, CacheErrors;
+        public int DatabaseReads, CacheErrors, RefusedWrites, Mistakes, CorruptValues;
 
-        public async Task<string?> GetAsync(string id)
+        public async Task<User?> GetAsync(string id)
         {
             var cached = await TryCacheAsync(() => cache.StringGetAsync(UserKey(id)));
-            if (!cached.IsNull) return cached;
+            if (cached == "missing") return null;
+            if (!cached.IsNull && Decode(cached!) is { } known) return known;
             DatabaseReads++;
-            const string sql = "SELECT json_object('id', id, 'name', name, 'email', email) FROM users WHERE id = $id";
-            await using var query = new SqliteCommand(sql, db);
+            await using var query = new SqliteCommand("SELECT id, name, email FROM users WHERE id = $id", db);
             query.Parameters.AddWithValue("$id", id);
-            var user = (string?)await query.ExecuteScalarAsync();
-            if (user is not null)
-                await TryCacheAsync(() => cache.StringSetAsync(UserKey(id), user, TimeSpan.FromHours(1)));
+            await using var row = await query.ExecuteReaderAsync();
+            if (!await row.ReadAsync()) return null;
+            var user = new User(row.GetString(0), row.GetString(1), row.GetString(2));
+            var value = JsonSerializer.Serialize(user, Json);
+            await TellCacheAsync(() => cache.StringSetAsync(UserKey(id), value, TimeSpan.FromHours(1)));
             return user;
         }
 
+        static readonly JsonSerializerOptions Json = new(JsonSerializerOptions.Strict)
+        { PropertyNamingPolicy = JsonNamingPolicy.CamelCase };
+
+        /// <summary>The cached user. Anything else is counted, and is a miss.</summary>
+        User? Decode(string json)
+        {
+            try { if (JsonSerializer.Deserialize<User>(json, Json) is { } u) return u; }
+            catch (JsonException) { } // no JSON, or not exactly these fields
+            CorruptValues++;
+            return null;
+        }
+
         // --8<-- [start:fail-open]
+        /// <summary>Ask. Redis away: count, answer default. A mistake surfaces.</summary>
         async Task<T?> TryCacheAsync<T>(Func<Task<T>> command)
         {
             try { return await command(); }
-            catch (Exception e) when (IsOutage(e))
+            catch (Exception e) when (Counted(e) is not Kind.Mistake) { return default; }
+        }
+
+        /// <summary>Tell. The caller has its row or its commit in any case.</summary>
+        async Task TellCacheAsync(Func<Task> command)
+        {
+            try { await command(); }
+            catch (Exception e)
             {
-                Interlocked.Increment(ref CacheErrors);
-                return default;
+                if (Counted(e) is Kind.Mistake) Console.Error.WriteLine(e); // be loud
             }
         }
 
-        // a MOVED to a node that it does not know comes as a lost connection, and is none
-        static bool IsOutage(Exception e) => // differs: a cluster can be down as a whole
-            e.Message.StartsWith("CLUSTERDOWN") || e is RedisTimeoutException
-            or RedisConnectionException && !BadLogin(e) && !IsMoved(e);
-        static bool BadLogin(Exception? e) => e is not null && (BadLogin(e.InnerException)
-            || e is RedisConnectionException { FailureType: AuthenticationFailure });
-
-        public static bool IsMoved(Exception e) => e.Message.Contains("serving hashslot");
+        Kind Counted(Exception e)
+        {
+            var kind = KindOf(e);
+            ref var count = ref kind == Kind.Away ? ref CacheErrors
+                : ref kind == Kind.Refused ? ref RefusedWrites : ref Mistakes;
+            Interlocked.Increment(ref count);
+            return kind;
+        }
         // --8<-- [end:fail-open]
     }
 
@@ -97,7 +148,7 @@ static class Cluster
         for (var number = 0; number < 20; number++)
         {
             try { await unaware.GetAsync($"{number}"); }
-            catch (RedisConnectionException e) when (Users.IsMoved(e)) { moved++; }
+            catch (RedisConnectionException e) when (e.Message.Contains("hashslot")) { moved++; }
         }
         Console.WriteLine($"client without a map: 20 reads, {moved} MOVED, {unaware.CacheErrors} cache errors");
     }

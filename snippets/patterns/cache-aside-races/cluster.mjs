@@ -7,13 +7,19 @@ import { DatabaseSync } from "node:sqlite";
 import { Cluster, Redis } from "ioredis";
 
 // --8<-- [start:connect]
+const pause = (n) => Math.min(2 ** n * 25, 1000) * (0.5 + Math.random() / 2); // ms
+
 /** Make the one client of the process. Any node will do: it names the others. */
 export async function connect(url) { // differs: a cluster's client
-  const cluster = new Cluster([url], {
-    clusterRetryStrategy: () => 200 + Math.random() * 100,
+  const { protocol, hostname, port, username, password } = new URL(url);
+  const cluster = new Cluster([{ host: hostname, port: Number(port) || 6379 }], {
+    clusterRetryStrategy: pause,
     enableOfflineQueue: false, // in that queue nothing would time out
     maxRedirections: 2,
-    redisOptions: {
+    redisOptions: { // of each node, also of those that are found later
+      tls: protocol === "rediss:" ? { servername: hostname } : undefined,
+      username: decodeURIComponent(username) || undefined,
+      password: decodeURIComponent(password) || undefined,
       connectTimeout: 500,
       commandTimeout: 500,
       maxRetriesPerRequest: 1,
@@ -25,40 +31,79 @@ export async function connect(url) { // differs: a cluster's client
 }
 // --8<-- [end:connect]
 
+const [AWAY, REFUSED, MISTAKE] = ["cache errors", "refused writes", "mistakes"];
+const REFUSALS = /^(OOM|MISCONF|NOREPLICAS) /; // it is well, and serves reads
+const PASSING = new RegExp(
+  "^(LOADING|READONLY|CLUSTERDOWN|MASTERDOWN|TRYAGAIN|UNBLOCKED|ERR max number" +
+  // ioredis has no class for an outage, only these messages
+  "|Command timed out|Connection is closed|Reached the max retr|Stream isn't wri" +
+  "|Cluster isn't ready|Failed to refresh slots|Too many Cluster redirections)",
+);
+
+/** What an error of Redis or its client means to us. */
+function kindOf({ message }) {
+  if (REFUSALS.test(message)) return REFUSED;
+  return PASSING.test(message) ? AWAY : MISTAKE;
+}
+
 const userKey = (id) => `cache:user:${id}`;
 
-/** Users as JSON: cache-aside, as short as it can be. */
+/** Cache-aside, as short as it can be. */
 export class Users {
   constructor(cache, db) {
     Object.assign(this, { cache, db });
-    this.stats = { "database reads": 0, "cache errors": 0 };
+    this.stats = { "database reads": 0, "corrupt values": 0, [AWAY]: 0, [REFUSED]: 0, [MISTAKE]: 0 };
   }
 
   async get(id) {
     const cached = await this.tryCache(() => this.cache.get(userKey(id)));
-    if (cached !== null) return cached;
+    if (cached === "missing") return null;
+    const known = cached === null ? null : this.decode(cached);
+    if (known !== null) return known;
     this.stats["database reads"] += 1;
-    const query = "SELECT json_object('id', id, 'name', name, 'email', email) AS user FROM users WHERE id = ?";
-    const row = this.db.prepare(query).get(id);
-    if (row === undefined) return null;
-    await this.tryCache(() => this.cache.set(userKey(id), row.user, "EX", 3600));
-    return row.user;
+    const user = this.db.prepare("SELECT id, name, email FROM users WHERE id = ?").get(id);
+    if (user === undefined) return null;
+    await this.tellCache(() => this.cache.set(userKey(id), JSON.stringify(user), "EX", 3600));
+    return { ...user };
+  }
+
+  /** A cached value as a user. Anything else is counted, and is a miss. */
+  decode(cached) {
+    try {
+      const user = JSON.parse(cached);
+      const texts = Object.values(user).every((value) => typeof value === "string");
+      if (texts && Object.keys(user).sort().join() === "email,id,name") return user;
+    } catch {
+      // no JSON, or null, which has no fields
+    }
+    this.stats["corrupt values"] += 1;
+    return null;
   }
 
   // --8<-- [start:fail-open]
-  async tryCache(command) { // differs: a cluster can be down as a whole
+  /** Ask. If Redis is away, count that and answer null; a mistake surfaces. */
+  async tryCache(command) {
     try {
       return await command();
     } catch (error) {
-      // the last two: a shard that is gone, and a cluster that misses one
-      const outage = new RegExp(
-        "^(Command timed out|Connection is closed|Reached the max retr|" +
-          "Cluster isn't ready|Too many Cluster redirections|CLUSTERDOWN)",
-      );
-      if (!outage.test(error.message)) throw error;
-      this.stats["cache errors"] += 1;
+      if (this.failed(error) === MISTAKE) throw error;
       return null;
     }
+  }
+
+  /** Tell. The caller has its row or its commit, whatever Redis answers. */
+  async tellCache(command) {
+    try {
+      await command();
+    } catch (error) {
+      if (this.failed(error) === MISTAKE) console.error(error); // be loud
+    }
+  }
+
+  failed(error) {
+    const kind = kindOf(error);
+    this.stats[kind] += 1;
+    return kind;
   }
   // --8<-- [end:fail-open]
 }

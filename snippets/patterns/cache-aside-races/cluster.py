@@ -3,15 +3,23 @@
 # ///
 """Cache-aside on a cluster of two shards: the cluster client reaches both, a plain client meets MOVED and says so."""
 
+import json
+import logging
 import os
 import sqlite3
 from collections import Counter
+from contextlib import suppress
+from dataclasses import asdict, astuple, dataclass
 from typing import Any
 
 import redis
+from redis import OutOfMemoryError, ReadOnlyError
 from redis.backoff import NoBackoff
-from redis.exceptions import ClusterDownError, MovedError
+from redis.exceptions import ClusterError, MaxConnectionsError, MovedError, RedisClusterException, TryAgainError
+from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
+
+log = logging.getLogger(__name__)
 
 
 # --8<-- [start:connect]
@@ -19,9 +27,14 @@ def connect(url: str) -> redis.RedisCluster:  # differs: a cluster's client
     """Make the one client of the process. Any node will do: it names the others."""
     return redis.RedisCluster.from_url(
         url,
+        connection_pool_class=redis.BlockingConnectionPool,
+        max_connections=100,  # to each node; the next command waits,
+        timeout=2,  # so long, and then the process is busy, not Redis away
         decode_responses=True,
+        encoding_errors="replace",  # what is no text fails in decode, not in GET
         socket_connect_timeout=0.5,
-        socket_timeout=0.5,
+        socket_timeout=0.5,  # and no server may stretch it by a push:
+        maint_notifications_config=MaintNotificationsConfig(enabled=False),
         retry=Retry(NoBackoff(), retries=0),  # it follows a MOVED without a retry
     )
 
@@ -29,37 +42,93 @@ def connect(url: str) -> redis.RedisCluster:  # differs: a cluster's client
 # --8<-- [end:connect]
 
 
+AWAY, REFUSED, BUSY, MISTAKE = "cache errors", "refused writes", "busy", "mistakes"
+PASSING = redis.ConnectionError, redis.TimeoutError, ReadOnlyError, TryAgainError
+
+
+def kind_of(error: Exception) -> str:
+    """What an error of Redis or its client means to us."""
+    text = str(error)
+    if isinstance(error, OutOfMemoryError) or text[:7] in ("MISCONF", "NOREPLI"):
+        return REFUSED  # Redis is well, serves reads, and takes no writes
+    if isinstance(error, MaxConnectionsError) or text == "No connection available.":
+        return BUSY  # our own pool is exhausted: Redis was not asked
+    if isinstance(error, redis.AuthenticationError):
+        return MISTAKE  # a ConnectionError by class, but waiting mends no password
+    if isinstance(error, (*PASSING, ClusterError)) or text.startswith("UNBLOCKED"):
+        return AWAY  # down, slow, starting or failing over
+    gone = isinstance(error, RedisClusterException) and "cannot be conn" in text
+    return AWAY if gone else MISTAKE  # else MOVED, WRONGTYPE, NOPERM, a bug of ours
+
+
+TTL, MISSING = 3600, "missing"
+
+
+@dataclass(frozen=True)
+class User:
+    id: str
+    name: str
+    email: str
+
+
 def user_key(user_id: str) -> str:
     return f"cache:user:{user_id}"
 
 
 class Users:
-    """Users as JSON: cache-aside, as short as it can be."""
+    """Cache-aside, as short as it can be."""
 
     def __init__(self, cache: Any, db: sqlite3.Connection) -> None:
         self.cache, self.db = cache, db
         self.stats: Counter[str] = Counter()
 
-    def get(self, user_id: str) -> str | None:
+    def get(self, user_id: str) -> User | None:
         cached = self.try_cache(self.cache.get, user_key(user_id))
-        if cached is not None:
-            return str(cached)
+        if cached == MISSING:
+            return None
+        if cached is not None and (user := self.decode(cached)):
+            return user
         self.stats["database reads"] += 1
-        query = "SELECT json_object('id', id, 'name', name, 'email', email) FROM users WHERE id = ?"
-        row = self.db.execute(query, (user_id,)).fetchone()
-        if row is not None:
-            self.try_cache(self.cache.set, user_key(user_id), row[0], ex=3600)
-        return row and str(row[0])
+        row = self.db.execute("SELECT id, name, email FROM users WHERE id = ?", (user_id,)).fetchone()
+        if row is None:
+            return None
+        value = json.dumps(asdict(User(*row)), separators=(",", ":"))
+        self.tell_cache(self.cache.set, user_key(user_id), value, ex=TTL)
+        return User(*row)
+
+    def decode(self, cached: str) -> User | None:
+        """A cached value as a user. Anything else is counted, and is a miss."""
+        with suppress(ValueError, TypeError, RecursionError):  # no JSON, other fields
+            user = User(**json.loads(cached))
+            if all(isinstance(value, str) for value in astuple(user)):
+                return user
+        self.stats["corrupt values"] += 1
+        return None
 
     # --8<-- [start:fail-open]
     def try_cache(self, command: Any, *args: Any, **options: Any) -> Any:
+        """Ask. If Redis is away, count that and answer None; a mistake surfaces."""
         try:
             return command(*args, **options)
-        except redis.AuthenticationError:
-            raise
-        except (redis.ConnectionError, redis.TimeoutError, ClusterDownError):
-            self.stats["cache errors"] += 1  # differs: a cluster can be down as a whole
+        except (redis.RedisError, RedisClusterException) as error:
+            if self.failed(error) in (MISTAKE, BUSY):
+                raise
             return None
+
+    def tell_cache(self, command: Any, *args: Any, **options: Any) -> None:
+        """Tell. The caller has its row or its commit, whatever Redis answers."""
+        try:
+            command(*args, **options)
+        except (redis.RedisError, RedisClusterException) as error:
+            if self.failed(error) == MISTAKE:
+                log.exception("a mistake that no outage excuses")
+
+    def failed(self, error: Exception) -> str:
+        kind = kind_of(error)
+        self.stats[kind] += 1
+        if isinstance(error, ReadOnlyError):  # its address may lead elsewhere now
+            self.cache.connection_pool.disconnect(inuse_connections=False)
+        return kind
 
     # --8<-- [end:fail-open]
 

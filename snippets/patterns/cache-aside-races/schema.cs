@@ -7,7 +7,8 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.Data.Sqlite;
 using StackExchange.Redis;
-using static StackExchange.Redis.ConnectionFailureType;
+using StackExchange.Redis.Availability;
+using static StackExchange.Redis.RedisErrorKind;
 using User = System.Collections.Generic.Dictionary<string, string>;
 
 static class Schema
@@ -30,7 +31,7 @@ static class Schema
 
     public sealed class Users(IDatabase cache, SqliteConnection db, Release release)
     {
-        public int DatabaseReads, CacheErrors, NewerSchema;
+        public int DatabaseReads, CacheErrors, RefusedWrites, Mistakes, CorruptValues, NewerSchema;
 
         // --8<-- [start:read]
         public async Task<User?> GetAsync(string id)
@@ -45,10 +46,11 @@ static class Schema
                 NewerSchema++;
                 return user; // and leave the newer value to those who can read it
             }
+            if (!cached.IsNull) CorruptValues++;
             var value = user is null ? Missing : Encode(user);
             var ttl = TimeSpan.FromSeconds(user is null ? MissingTtl : Ttl);
             ttl *= 0.9 + Random.Shared.NextDouble() / 5;
-            await TryCacheAsync(() => cache.StringSetAsync(release.Key(id), value, ttl));
+            await TellCacheAsync(() => cache.StringSetAsync(release.Key(id), value, ttl));
             return user;
         }
         // --8<-- [end:read]
@@ -101,30 +103,79 @@ static class Schema
             update.Parameters.AddRange([new("$name", name), new("$id", id)]);
             await update.ExecuteNonQueryAsync(); // has committed when it returns
             foreach (var each in Alive) // one DEL each: in a cluster they lie on two shards
-                await TryCacheAsync(() => cache.KeyDeleteAsync(each.Key(id)));
+                await TellCacheAsync(() => cache.KeyDeleteAsync(each.Key(id)));
         }
         // --8<-- [end:write]
 
+        /// <summary>Ask. Redis away: count, answer default. A mistake surfaces.</summary>
         async Task<T?> TryCacheAsync<T>(Func<Task<T>> command)
         {
             try { return await command(); }
-            catch (Exception e) when (IsOutage(e))
+            catch (Exception e) when (Counted(e) is not Kind.Mistake) { return default; }
+        }
+
+        /// <summary>Tell. The caller has its row or its commit in any case.</summary>
+        async Task TellCacheAsync(Func<Task> command)
+        {
+            try { await command(); }
+            catch (Exception e)
             {
-                Interlocked.Increment(ref CacheErrors);
-                return default;
+                if (Counted(e) is Kind.Mistake) Console.Error.WriteLine(e); // be loud
             }
         }
 
-        static bool IsOutage(Exception e) => e is RedisTimeoutException
-            or RedisConnectionException && !BadLogin(e) && !e.Message.Contains("hashslot");
-        static bool BadLogin(Exception? e) => e is not null && (BadLogin(e.InnerException)
-            || e is RedisConnectionException { FailureType: AuthenticationFailure });
+        Kind Counted(Exception e)
+        {
+            var kind = KindOf(e);
+            ref var count = ref kind == Kind.Away ? ref CacheErrors
+                : ref kind == Kind.Refused ? ref RefusedWrites : ref Mistakes;
+            Interlocked.Increment(ref count);
+            return kind;
+        }
     }
+
+    /// <summary>Make the one connection of the process. Times are in ms.</summary>
+    public static async Task<ConnectionMultiplexer> ConnectAsync(string url)
+    {
+        var uri = new Uri(url); // which StackExchange.Redis does not read by itself
+        var login = uri.UserInfo.Split(':', 2).Select(Uri.UnescapeDataString);
+        return await ConnectionMultiplexer.ConnectAsync(new ConfigurationOptions
+        {
+            EndPoints = { { uri.Host, uri.Port < 0 ? 6379 : uri.Port } },
+            Ssl = uri.Scheme == "rediss",
+            User = login.First(),
+            Password = login.ElementAtOrDefault(1),
+            AbortOnConnectFail = false, // start without Redis, and go on trying
+            ConnectTimeout = 500,
+            AsyncTimeout = 500, // noticed only at a heartbeat, so make it beat often
+            HeartbeatInterval = TimeSpan.FromMilliseconds(50),
+            BacklogPolicy = BacklogPolicy.FailFast, // no connection: fail at once
+            // a push that announces maintenance would stretch the timeouts
+            MaintenanceNotifications = MaintenanceNotificationMode.Disabled,
+        });
+    }
+
+    enum Kind { Away, Refused, Mistake }
+
+    /// <summary>What an error of Redis or its client means to us.</summary>
+    static Kind KindOf(Exception e) => new FaultContext(e).ErrorKind switch
+    {
+        OutOfMemory or Misconfigured or NoReplicas => Kind.Refused, // it serves reads
+        ConnectionFault when BadLogin(e) || e.Message.Contains("hashslot") // a MOVED
+            => Kind.Mistake, // waiting mends no password, and finds no other shard
+        ConnectionFault or RedisErrorKind.Timeout or Loading or MaxClients
+            or ReadOnly or ClusterDown or MasterDown or TryAgain => Kind.Away, // passes
+        _ => Kind.Mistake, // WRONGTYPE, NOPERM, a bug of ours
+    };
+
+    static bool BadLogin(Exception? e) => e is RedisConnectionException known
+        && known.FailureType is ConnectionFailureType.AuthenticationFailure
+        || e is not null && BadLogin(e.InnerException);
 
     static async Task Main()
     {
-        var url = new Uri(Environment.GetEnvironmentVariable("REDIS_URL") ?? "redis://127.0.0.1:6379");
-        await using var redis = await ConnectionMultiplexer.ConnectAsync($"{url.Host}:{url.Port}");
+        var url = Environment.GetEnvironmentVariable("REDIS_URL") ?? "redis://127.0.0.1:6379";
+        await using var redis = await ConnectAsync(url);
         var cache = redis.GetDatabase();
         await cache.KeyDeleteAsync([Old.Key("1"), New.Key("1")]); // left by an earlier run
         await using var db = new SqliteConnection("Data Source=:memory:");

@@ -26,7 +26,8 @@ const ALIVE = [OLD, NEW]; // ship this list a release before NEW
 export class Users {
   constructor(cache, db, release) {
     Object.assign(this, { cache, db, release });
-    this.stats = { "database reads": 0, "cache errors": 0, "newer schema": 0 };
+    this.stats = { "database reads": 0, [AWAY]: 0, [REFUSED]: 0, [MISTAKE]: 0 };
+    this.stats["corrupt values"] = this.stats["newer schema"] = 0;
   }
 
   // --8<-- [start:read]
@@ -41,9 +42,10 @@ export class Users {
       this.stats["newer schema"] += 1;
       return user; // and leave the newer value to those who can read it
     }
+    if (cached !== null) this.stats["corrupt values"] += 1;
     const value = user ? JSON.stringify({ ...this.release.stamp, ...user }) : MISSING;
     const ttl = Math.round((user ? TTL : MISSING_TTL) * (0.9 + Math.random() * 0.2));
-    await this.tryCache(() => this.cache.set(key, value, "EX", ttl));
+    await this.tellCache(() => this.cache.set(key, value, "EX", ttl));
     return user;
   }
   // --8<-- [end:read]
@@ -77,31 +79,64 @@ export class Users {
     update.run(name, id); // commits
     for (const release of ALIVE)
       // one DEL each: in a cluster the keys lie on two shards
-      await this.tryCache(() => this.cache.del(release.key(id)));
+      await this.tellCache(() => this.cache.del(release.key(id)));
   }
   // --8<-- [end:write]
 
+  /** Ask. If Redis is away, count that and answer null; a mistake surfaces. */
   async tryCache(command) {
     try {
       return await command();
     } catch (error) {
-      const outage = /^(Command timed out|Connection is closed|Reached the max retr)/;
-      if (!outage.test(error.message)) throw error;
-      this.stats["cache errors"] += 1;
+      if (this.failed(error) === MISTAKE) throw error;
       return null;
     }
   }
+
+  /** Tell. The caller has its row or its commit, whatever Redis answers. */
+  async tellCache(command) {
+    try {
+      await command();
+    } catch (error) {
+      if (this.failed(error) === MISTAKE) console.error(error); // be loud
+    }
+  }
+
+  failed(error) {
+    const kind = kindOf(error);
+    this.stats[kind] += 1;
+    return kind;
+  }
 }
 
+/** Make the one client that the whole process shares. Times in milliseconds. */
 export function connect(url) {
   const client = new Redis(url, {
     connectTimeout: 500,
     commandTimeout: 500,
     maxRetriesPerRequest: 1,
-    retryStrategy: () => 50 + Math.random() * 50,
+    // a client that nobody uses knocks once a second, not twenty times
+    retryStrategy: (n) => Math.min(2 ** n * 25, 1000) * (0.5 + Math.random() / 2),
+    reconnectOnError: ({ message }) => message.startsWith("READONLY"), // a replica
   });
+  // without a listener ioredis prints the whole stack of each failed connection
   client.on("error", (error) => console.error(error.code ?? error.message));
   return client;
+}
+
+const [AWAY, REFUSED, MISTAKE] = ["cache errors", "refused writes", "mistakes"];
+const REFUSALS = /^(OOM|MISCONF|NOREPLICAS) /; // it is well, and serves reads
+const PASSING = new RegExp(
+  "^(LOADING|READONLY|CLUSTERDOWN|MASTERDOWN|TRYAGAIN|UNBLOCKED|ERR max number" +
+  // ioredis has no class for an outage, only these messages
+  "|Command timed out|Connection is closed|Reached the max retr|Stream isn't wri" +
+  "|Cluster isn't ready|Failed to refresh slots|Too many Cluster redirections)",
+);
+
+/** What an error of Redis or its client means to us. */
+function kindOf({ message }) {
+  if (REFUSALS.test(message)) return REFUSED;
+  return PASSING.test(message) ? AWAY : MISTAKE;
 }
 
 async function main() {

@@ -4,17 +4,24 @@
 """A schema version in the key: two releases of one program run side by side, and neither reads the other's values."""
 
 import json
+import logging
 import os
 import random
 import sqlite3
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
+from operator import index
 from typing import Any
 
 import redis
+from redis import OutOfMemoryError, ReadOnlyError
 from redis.backoff import NoBackoff
+from redis.exceptions import ClusterError, MaxConnectionsError, RedisClusterException, TryAgainError
+from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
+
+log = logging.getLogger(__name__)
 
 TTL, MISSING_TTL, MISSING = 3600, 60, "missing"
 
@@ -58,9 +65,11 @@ class Users:
         if schema > self.release.schema:
             self.stats["newer schema"] += 1
             return user  # and leave the newer value to those who can read it
+        if cached is not None:
+            self.stats["corrupt values"] += 1
         value = encode(self.release.stamp | user) if user else MISSING
         ttl = round((TTL if user else MISSING_TTL) * random.uniform(0.9, 1.1))
-        self.try_cache(self.cache.set, key, value, ex=ttl)
+        self.tell_cache(self.cache.set, key, value, ex=ttl)
         return user
 
     # --8<-- [end:read]
@@ -72,7 +81,7 @@ class Users:
         """The schema of a value, 0 if there is none, and the user if we can read it."""
         with suppress(ValueError, TypeError, AttributeError, RecursionError):
             value = json.loads(cached or "")
-            schema = int(value.pop("schema", 1))
+            schema = index(value.pop("schema", 1))  # no text, no fraction
             texts = all(isinstance(field, str) for field in value.values())
             known = value.keys() == set(self.release.fields) and texts
             return schema, value if known and schema == self.release.schema else None
@@ -91,18 +100,33 @@ class Users:
         with self.db:  # commits, or rolls back and raises
             self.db.execute("UPDATE users SET name = ? WHERE id = ?", (name, user_id))
         for release in ALIVE:  # one DEL each: in a cluster the keys lie on two shards
-            self.try_cache(self.cache.delete, release.key(user_id))
+            self.tell_cache(self.cache.delete, release.key(user_id))
 
     # --8<-- [end:write]
 
     def try_cache(self, command: Any, *args: Any, **options: Any) -> Any:
+        """Ask. If Redis is away, count that and answer None; a mistake surfaces."""
         try:
             return command(*args, **options)
-        except redis.AuthenticationError:
-            raise
-        except (redis.ConnectionError, redis.TimeoutError):
-            self.stats["cache errors"] += 1
+        except (redis.RedisError, RedisClusterException) as error:
+            if self.failed(error) in (MISTAKE, BUSY):
+                raise
             return None
+
+    def tell_cache(self, command: Any, *args: Any, **options: Any) -> None:
+        """Tell. The caller has its row or its commit, whatever Redis answers."""
+        try:
+            command(*args, **options)
+        except (redis.RedisError, RedisClusterException) as error:
+            if self.failed(error) == MISTAKE:
+                log.exception("a mistake that no outage excuses")
+
+    def failed(self, error: Exception) -> str:
+        kind = kind_of(error)
+        self.stats[kind] += 1
+        if isinstance(error, ReadOnlyError):  # its address may lead elsewhere now
+            self.cache.connection_pool.disconnect(inuse_connections=False)
+        return kind
 
 
 def encode(value: dict[str, Any]) -> str:
@@ -110,14 +134,38 @@ def encode(value: dict[str, Any]) -> str:
 
 
 def connect(url: str) -> redis.Redis:
-    return redis.Redis.from_url(
+    """Make the one client that the whole process shares. Times are in seconds."""
+    pool = redis.BlockingConnectionPool.from_url(
         url,
+        max_connections=100,  # commands under way at once; the next one waits,
+        timeout=2,  # so long, and then the process is busy, not Redis away
         decode_responses=True,
         encoding_errors="replace",  # what is no text fails in decode, not in GET
         socket_connect_timeout=0.5,
-        socket_timeout=0.5,
-        retry=Retry(NoBackoff(), retries=0),
+        socket_timeout=0.5,  # and no server may stretch it by a push:
+        maint_notifications_config=MaintNotificationsConfig(enabled=False),
+        retry=Retry(NoBackoff(), retries=0),  # the database is the second try
     )
+    return redis.Redis.from_pool(pool)
+
+
+AWAY, REFUSED, BUSY, MISTAKE = "cache errors", "refused writes", "busy", "mistakes"
+PASSING = redis.ConnectionError, redis.TimeoutError, ReadOnlyError, TryAgainError
+
+
+def kind_of(error: Exception) -> str:
+    """What an error of Redis or its client means to us."""
+    text = str(error)
+    if isinstance(error, OutOfMemoryError) or text[:7] in ("MISCONF", "NOREPLI"):
+        return REFUSED  # Redis is well, serves reads, and takes no writes
+    if isinstance(error, MaxConnectionsError) or text == "No connection available.":
+        return BUSY  # our own pool is exhausted: Redis was not asked
+    if isinstance(error, redis.AuthenticationError):
+        return MISTAKE  # a ConnectionError by class, but waiting mends no password
+    if isinstance(error, (*PASSING, ClusterError)) or text.startswith("UNBLOCKED"):
+        return AWAY  # down, slow, starting or failing over
+    gone = isinstance(error, RedisClusterException) and "cannot be conn" in text
+    return AWAY if gone else MISTAKE  # else MOVED, WRONGTYPE, NOPERM, a bug of ours
 
 
 def main() -> None:

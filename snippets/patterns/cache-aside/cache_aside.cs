@@ -6,7 +6,8 @@
 using System.Text.Json;
 using Microsoft.Data.Sqlite;
 using StackExchange.Redis;
-using static StackExchange.Redis.ConnectionFailureType;
+using StackExchange.Redis.Availability;
+using static StackExchange.Redis.RedisErrorKind;
 
 static class CacheAside
 {
@@ -27,12 +28,14 @@ static class CacheAside
             AsyncTimeout = 500, // noticed only at a heartbeat, so make it beat often
             HeartbeatInterval = TimeSpan.FromMilliseconds(50),
             BacklogPolicy = BacklogPolicy.FailFast, // no connection: fail at once
+            // a push that announces maintenance would stretch the timeouts
+            MaintenanceNotifications = MaintenanceNotificationMode.Disabled,
         });
     }
     // --8<-- [end:connect]
 
     // --8<-- [start:model]
-    static readonly TimeSpan Ttl = TimeSpan.FromHours(1); // bounds staleness
+    static readonly TimeSpan Ttl = TimeSpan.FromHours(1); // ±10 %: stale for 66 min
     static readonly TimeSpan MissingTtl = TimeSpan.FromMinutes(1); // may soon exist
     const string Missing = "missing"; // not JSON, so no user can be mistaken for it
 
@@ -46,9 +49,28 @@ static class CacheAside
     static TimeSpan Jitter(TimeSpan t) => t * (0.9 + Random.Shared.NextDouble() / 5);
     // --8<-- [end:model]
 
+    // --8<-- [start:kinds]
+    enum Kind { Away, Refused, Mistake }
+
+    /// <summary>What an error of Redis or its client means to us.</summary>
+    static Kind KindOf(Exception e) => new FaultContext(e).ErrorKind switch
+    {
+        OutOfMemory or Misconfigured or NoReplicas => Kind.Refused, // it serves reads
+        ConnectionFault when BadLogin(e) || e.Message.Contains("hashslot") // a MOVED
+            => Kind.Mistake, // waiting mends no password, and finds no other shard
+        ConnectionFault or RedisErrorKind.Timeout or Loading or MaxClients
+            or ReadOnly or ClusterDown or MasterDown or TryAgain => Kind.Away, // passes
+        _ => Kind.Mistake, // WRONGTYPE, NOPERM, a bug of ours
+    };
+
+    static bool BadLogin(Exception? e) => e is RedisConnectionException known
+        && known.FailureType is ConnectionFailureType.AuthenticationFailure
+        || e is not null && BadLogin(e.InnerException);
+    // --8<-- [end:kinds]
+
     public sealed class Users(IDatabase cache, SqliteConnection db)
     {
-        public int DatabaseReads, CacheErrors, CorruptValues;
+        public int DatabaseReads, CacheErrors, RefusedWrites, Mistakes, CorruptValues;
         // --8<-- [start:read]
         public async Task<User?> GetAsync(string id)
         {
@@ -60,7 +82,7 @@ static class CacheAside
             var user = await LoadAsync(id);
             var value = user is null ? Missing : JsonSerializer.Serialize(user, Json);
             var ttl = Jitter(user is null ? MissingTtl : Ttl);
-            await TryCacheAsync(() => cache.StringSetAsync(key, value, ttl));
+            await TellCacheAsync(() => cache.StringSetAsync(key, value, ttl));
             return user;
         }
 
@@ -100,27 +122,36 @@ static class CacheAside
             upsert.Parameters.AddRange(
                 [new("$id", user.Id), new("$name", user.Name), new("$email", user.Email)]);
             await upsert.ExecuteNonQueryAsync(); // has committed when it returns
-            await TryCacheAsync(() => cache.KeyDeleteAsync(UserKey(user.Id))); // then
+            await TellCacheAsync(() => cache.KeyDeleteAsync(UserKey(user.Id))); // then
         }
         // --8<-- [end:write]
 
         // --8<-- [start:fail-open]
-        /// <summary>Run a cache command. If Redis is down: count, answer default.</summary>
+        /// <summary>Ask. Redis away: count, answer default. A mistake surfaces.</summary>
         async Task<T?> TryCacheAsync<T>(Func<Task<T>> command)
         {
             try { return await command(); }
-            catch (Exception e) when (IsOutage(e))
+            catch (Exception e) when (Counted(e) is not Kind.Mistake) { return default; }
+        }
+
+        /// <summary>Tell. The caller has its row or its commit in any case.</summary>
+        async Task TellCacheAsync(Func<Task> command)
+        {
+            try { await command(); }
+            catch (Exception e)
             {
-                Interlocked.Increment(ref CacheErrors);
-                return default;
+                if (Counted(e) is Kind.Mistake) Console.Error.WriteLine(e); // be loud
             }
         }
 
-        // no outage: a wrong password, and a MOVED to a node that the client does not know
-        static bool IsOutage(Exception e) => e is RedisTimeoutException
-            or RedisConnectionException && !BadLogin(e) && !e.Message.Contains("hashslot");
-        static bool BadLogin(Exception? e) => e is not null && (BadLogin(e.InnerException)
-            || e is RedisConnectionException { FailureType: AuthenticationFailure });
+        Kind Counted(Exception e)
+        {
+            var kind = KindOf(e);
+            ref var count = ref kind == Kind.Away ? ref CacheErrors
+                : ref kind == Kind.Refused ? ref RefusedWrites : ref Mistakes;
+            Interlocked.Increment(ref count);
+            return kind;
+        }
         // --8<-- [end:fail-open]
     }
 

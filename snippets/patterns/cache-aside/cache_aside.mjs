@@ -12,8 +12,9 @@ export function connect(url) {
     connectTimeout: 500,
     commandTimeout: 500,
     maxRetriesPerRequest: 1,
-    // shorter than commandTimeout, so that a command learns what went wrong
-    retryStrategy: () => 50 + Math.random() * 50,
+    // a client that nobody uses knocks once a second, not twenty times
+    retryStrategy: (n) => Math.min(2 ** n * 25, 1000) * (0.5 + Math.random() / 2),
+    reconnectOnError: ({ message }) => message.startsWith("READONLY"), // a replica
   });
   // without a listener ioredis prints the whole stack of each failed connection
   client.on("error", (error) => console.error(error.code ?? error.message));
@@ -22,7 +23,7 @@ export function connect(url) {
 // --8<-- [end:connect]
 
 // --8<-- [start:model]
-export const TTL = 3600; // s; the longest a lost delete can leave a user stale
+export const TTL = 3600; // s, ±10 %: stale for 3,960 s at most, from the SELECT on
 export const MISSING_TTL = 60; // s; short, because a missing user may soon exist
 export const MISSING = "missing"; // not JSON, so no user can be mistaken for it
 
@@ -36,11 +37,28 @@ export const userKey = (id) => `cache:user:${id}`;
 export const jitter = (ttl) => Math.round(ttl * (0.9 + Math.random() * 0.2));
 // --8<-- [end:model]
 
+// --8<-- [start:kinds]
+const [AWAY, REFUSED, MISTAKE] = ["cache errors", "refused writes", "mistakes"];
+const REFUSALS = /^(OOM|MISCONF|NOREPLICAS) /; // it is well, and serves reads
+const PASSING = new RegExp(
+  "^(LOADING|READONLY|CLUSTERDOWN|MASTERDOWN|TRYAGAIN|UNBLOCKED|ERR max number" +
+  // ioredis has no class for an outage, only these messages
+  "|Command timed out|Connection is closed|Reached the max retr|Stream isn't wri" +
+  "|Cluster isn't ready|Failed to refresh slots|Too many Cluster redirections)",
+);
+
+/** What an error of Redis or its client means to us. */
+function kindOf({ message }) {
+  if (REFUSALS.test(message)) return REFUSED;
+  return PASSING.test(message) ? AWAY : MISTAKE;
+}
+// --8<-- [end:kinds]
+
 export class Users {
   constructor(cache, db) {
     this.cache = cache;
     this.db = db;
-    this.stats = { "database reads": 0, "cache errors": 0, "corrupt values": 0 };
+    this.stats = { "database reads": 0, "corrupt values": 0, [AWAY]: 0, [REFUSED]: 0, [MISTAKE]: 0 };
   }
 
   // --8<-- [start:read]
@@ -54,7 +72,7 @@ export class Users {
     const user = await this.load(id); // node:sqlite is synchronous, most are not
     const value = user === null ? MISSING : JSON.stringify(user);
     const ttl = user === null ? MISSING_TTL : TTL;
-    await this.tryCache(() => this.cache.set(key, value, "EX", jitter(ttl)));
+    await this.tellCache(() => this.cache.set(key, value, "EX", jitter(ttl)));
     return user;
   }
 
@@ -87,23 +105,34 @@ export class Users {
       ON CONFLICT (id) DO UPDATE
       SET name = excluded.name, email = excluded.email`;
     this.db.prepare(upsert).run(user.id, user.name, user.email); // commits
-    await this.tryCache(() => this.cache.del(userKey(user.id))); // after the commit
+    await this.tellCache(() => this.cache.del(userKey(user.id))); // after the commit
   }
   // --8<-- [end:write]
 
   // --8<-- [start:fail-open]
-  /** Run a cache command. If Redis is down or slow, count that and answer null. */
+  /** Ask. If Redis is away, count that and answer null; a mistake surfaces. */
   async tryCache(command) {
     try {
       return await command();
     } catch (error) {
-      // ioredis has no class for an outage, only these messages; a wrong type,
-      // a wrong password or a bug of our own is none, and waiting mends none
-      const outage = /^(Command timed out|Connection is closed|Reached the max retr)/;
-      if (!outage.test(error.message)) throw error;
-      this.stats["cache errors"] += 1;
+      if (this.failed(error) === MISTAKE) throw error;
       return null;
     }
+  }
+
+  /** Tell. The caller has its row or its commit, whatever Redis answers. */
+  async tellCache(command) {
+    try {
+      await command();
+    } catch (error) {
+      if (this.failed(error) === MISTAKE) console.error(error); // be loud
+    }
+  }
+
+  failed(error) {
+    const kind = kindOf(error);
+    this.stats[kind] += 1;
+    return kind;
   }
   // --8<-- [end:fail-open]
 }

@@ -4,6 +4,7 @@
 """Cache-aside: read users through Redis; to write, commit to the database, then delete the key."""
 
 import json
+import logging
 import os
 import random
 import sqlite3
@@ -14,28 +15,43 @@ from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
+from redis.exceptions import (
+    ClusterError,
+    MaxConnectionsError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisClusterException,
+    TryAgainError,
+)
+from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
+
+log = logging.getLogger(__name__)
 
 
 # --8<-- [start:connect]
 def connect(url: str) -> redis.Redis:
     """Make the one client that the whole process shares. Times are in seconds."""
-    return redis.Redis.from_url(
+    pool = redis.BlockingConnectionPool.from_url(
         url,
+        max_connections=100,  # commands under way at once; the next one waits,
+        timeout=2,  # so long, and then the process is busy, not Redis away
         decode_responses=True,
         encoding_errors="replace",  # what is no text fails in decode, not in GET
         socket_connect_timeout=0.5,
-        socket_timeout=0.5,
+        socket_timeout=0.5,  # and no server may stretch it by a push:
+        maint_notifications_config=MaintNotificationsConfig(enabled=False),
         retry=Retry(NoBackoff(), retries=0),  # the database is the second try
     )
+    return redis.Redis.from_pool(pool)
 
 
 # --8<-- [end:connect]
 
 
 # --8<-- [start:model]
-TTL = 3600  # seconds; the longest a lost delete can leave a user stale
-MISSING_TTL = 60  # seconds; short, because a missing user may soon exist
+TTL = 3600  # s, ±10 %: stale for 3,960 s at most, from the SELECT on
+MISSING_TTL = 60  # s; short, because a missing user may soon exist
 MISSING = "missing"  # not JSON, so no user can be mistaken for it
 
 
@@ -59,6 +75,29 @@ def jitter(ttl: int) -> int:
 # --8<-- [end:model]
 
 
+# --8<-- [start:kinds]
+AWAY, REFUSED, BUSY, MISTAKE = "cache errors", "refused writes", "busy", "mistakes"
+PASSING = redis.ConnectionError, redis.TimeoutError, ReadOnlyError, TryAgainError
+
+
+def kind_of(error: Exception) -> str:
+    """What an error of Redis or its client means to us."""
+    text = str(error)
+    if isinstance(error, OutOfMemoryError) or text[:7] in ("MISCONF", "NOREPLI"):
+        return REFUSED  # Redis is well, serves reads, and takes no writes
+    if isinstance(error, MaxConnectionsError) or text == "No connection available.":
+        return BUSY  # our own pool is exhausted: Redis was not asked
+    if isinstance(error, redis.AuthenticationError):
+        return MISTAKE  # a ConnectionError by class, but waiting mends no password
+    if isinstance(error, (*PASSING, ClusterError)) or text.startswith("UNBLOCKED"):
+        return AWAY  # down, slow, starting or failing over
+    gone = isinstance(error, RedisClusterException) and "cannot be conn" in text
+    return AWAY if gone else MISTAKE  # else MOVED, WRONGTYPE, NOPERM, a bug of ours
+
+
+# --8<-- [end:kinds]
+
+
 class Users:
     def __init__(self, cache: redis.Redis, db: sqlite3.Connection) -> None:
         self.cache, self.db = cache, db
@@ -76,7 +115,7 @@ class Users:
         user = self.load(user_id)
         value = json.dumps(asdict(user), separators=(",", ":")) if user else MISSING
         ttl = jitter(TTL if user else MISSING_TTL)
-        self.try_cache(self.cache.set, key, value, ex=ttl)
+        self.tell_cache(self.cache.set, key, value, ex=ttl)
         return user
 
     def load(self, user_id: str) -> User | None:
@@ -106,20 +145,34 @@ class Users:
                     SET name = excluded.name, email = excluded.email"""
         with self.db:  # commits, or rolls back and raises
             self.db.execute(upsert, astuple(user))
-        self.try_cache(self.cache.delete, user_key(user.id))  # after the commit
+        self.tell_cache(self.cache.delete, user_key(user.id))  # after the commit
 
     # --8<-- [end:write]
 
     # --8<-- [start:fail-open]
     def try_cache(self, command: Any, *args: Any, **options: Any) -> Any:
-        """Run a cache command. If Redis is down or slow, count that and answer None."""
+        """Ask. If Redis is away, count that and answer None; a mistake surfaces."""
         try:
             return command(*args, **options)
-        except redis.AuthenticationError:
-            raise  # a ConnectionError by class, but waiting mends no password
-        except (redis.ConnectionError, redis.TimeoutError):
-            self.stats["cache errors"] += 1
+        except (redis.RedisError, RedisClusterException) as error:
+            if self.failed(error) in (MISTAKE, BUSY):
+                raise
             return None
+
+    def tell_cache(self, command: Any, *args: Any, **options: Any) -> None:
+        """Tell. The caller has its row or its commit, whatever Redis answers."""
+        try:
+            command(*args, **options)
+        except (redis.RedisError, RedisClusterException) as error:
+            if self.failed(error) == MISTAKE:
+                log.exception("a mistake that no outage excuses")
+
+    def failed(self, error: Exception) -> str:
+        kind = kind_of(error)
+        self.stats[kind] += 1
+        if isinstance(error, ReadOnlyError):  # its address may lead elsewhere now
+            self.cache.connection_pool.disconnect(inuse_connections=False)
+        return kind
 
     # --8<-- [end:fail-open]
 

@@ -5,6 +5,7 @@
 
 import asyncio
 import json
+import logging
 import os
 import random
 import sqlite3
@@ -14,9 +15,14 @@ from dataclasses import asdict, astuple, dataclass
 from typing import Any
 
 import redis
+from redis import OutOfMemoryError, ReadOnlyError
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ClusterError, MaxConnectionsError, RedisClusterException, TryAgainError
+from redis.maint_notifications import MaintNotificationsConfig
+
+log = logging.getLogger(__name__)
 
 
 # --8<-- [start:connect]
@@ -24,23 +30,22 @@ def connect(url: str) -> Redis:
     """Make the one client that all tasks of an event loop share. In seconds."""
     pool = BlockingConnectionPool.from_url(
         url,
-        max_connections=20,  # commands under way at once: the next task waits,
-        timeout=0.5,  # so long, and then that is a ConnectionError
+        max_connections=20,  # the loop is one thread, and makes no more in time;
+        timeout=2,  # the next command waits: then we are busy, not Redis away
         decode_responses=True,
         encoding_errors="replace",  # what is no text fails in decode, not in GET
         socket_connect_timeout=0.5,
-        socket_timeout=0.5,
+        socket_timeout=0.5,  # and no server may stretch it by a push:
+        maint_notifications_config=MaintNotificationsConfig(enabled=False),
         retry=Retry(NoBackoff(), retries=0),  # the database is the second try
     )
     return Redis.from_pool(pool)
 
 
 # --8<-- [end:connect]
-
-
 # --8<-- [start:model]
-TTL = 3600  # seconds; the longest a lost delete can leave a user stale
-MISSING_TTL = 60  # seconds; short, because a missing user may soon exist
+TTL = 3600  # s, ±10 %: stale for 3,960 s at most, from the SELECT on
+MISSING_TTL = 60  # s; short, because a missing user may soon exist
 MISSING = "missing"  # not JSON, so no user can be mistaken for it
 
 
@@ -62,6 +67,27 @@ def jitter(ttl: int) -> int:
 
 
 # --8<-- [end:model]
+# --8<-- [start:kinds]
+AWAY, REFUSED, BUSY, MISTAKE = "cache errors", "refused writes", "busy", "mistakes"
+PASSING = redis.ConnectionError, redis.TimeoutError, ReadOnlyError, TryAgainError
+
+
+def kind_of(error: Exception) -> str:
+    """What an error of Redis or its client means to us."""
+    text = str(error)
+    if isinstance(error, OutOfMemoryError) or text[:7] in ("MISCONF", "NOREPLI"):
+        return REFUSED  # Redis is well, serves reads, and takes no writes
+    if isinstance(error, MaxConnectionsError) or text == "No connection available.":
+        return BUSY  # our own pool is exhausted: Redis was not asked
+    if isinstance(error, redis.AuthenticationError):
+        return MISTAKE  # a ConnectionError by class, but waiting mends no password
+    if isinstance(error, (*PASSING, ClusterError)) or text.startswith("UNBLOCKED"):
+        return AWAY  # down, slow, starting or failing over
+    gone = isinstance(error, RedisClusterException) and "cannot be conn" in text
+    return AWAY if gone else MISTAKE  # else MOVED, WRONGTYPE, NOPERM, a bug of ours
+
+
+# --8<-- [end:kinds]
 
 
 class Users:
@@ -81,7 +107,7 @@ class Users:
         user = await self.load(user_id)
         value = json.dumps(asdict(user), separators=(",", ":")) if user else MISSING
         ttl = jitter(TTL if user else MISSING_TTL)
-        await self.try_cache(self.cache.set, key, value, ex=ttl)
+        await self.tell_cache(self.cache.set, key, value, ex=ttl)
         return user
 
     async def load(self, user_id: str) -> User | None:
@@ -91,7 +117,6 @@ class Users:
         return None if row is None else User(*row)
 
     # --8<-- [end:read]
-
     # --8<-- [start:decode]
     def decode(self, cached: str) -> User | None:
         """A cached value as a user. Anything else is counted, and is a miss."""
@@ -103,7 +128,6 @@ class Users:
         return None
 
     # --8<-- [end:decode]
-
     # --8<-- [start:write]
     async def save(self, user: User) -> None:
         upsert = """INSERT INTO users (id, name, email) VALUES (?, ?, ?)
@@ -111,7 +135,7 @@ class Users:
                     SET name = excluded.name, email = excluded.email"""
         with self.db:  # commits, or rolls back and raises
             self.db.execute(upsert, astuple(user))
-        delete = self.try_cache(self.cache.delete, user_key(user.id))
+        delete = self.tell_cache(self.cache.delete, user_key(user.id))
         deleted = asyncio.create_task(delete)  # after the commit
         left = None
         while not deleted.done():  # for no longer than the timeouts
@@ -124,17 +148,30 @@ class Users:
         deleted.result()
 
     # --8<-- [end:write]
-
     # --8<-- [start:fail-open]
     async def try_cache(self, command: Any, *args: Any, **options: Any) -> Any:
-        """Run a cache command. If Redis is down or slow, count that and answer None."""
+        """Ask. If Redis is away, count that and answer None; a mistake surfaces."""
         try:
             return await command(*args, **options)
-        except redis.AuthenticationError:
-            raise  # a ConnectionError by class, but waiting mends no password
-        except (redis.ConnectionError, redis.TimeoutError):
-            self.stats["cache errors"] += 1
+        except (redis.RedisError, RedisClusterException) as error:
+            if await self.failed(error) in (MISTAKE, BUSY):
+                raise
             return None
+
+    async def tell_cache(self, command: Any, *args: Any, **options: Any) -> None:
+        """Tell. The caller has its row or its commit, whatever Redis answers."""
+        try:
+            await command(*args, **options)
+        except (redis.RedisError, RedisClusterException) as error:
+            if await self.failed(error) == MISTAKE:
+                log.exception("a mistake that no outage excuses")
+
+    async def failed(self, error: Exception) -> str:
+        kind = kind_of(error)
+        self.stats[kind] += 1
+        if isinstance(error, ReadOnlyError):  # its address may lead elsewhere now
+            await self.cache.connection_pool.disconnect(inuse_connections=False)
+        return kind
 
     # --8<-- [end:fail-open]
 

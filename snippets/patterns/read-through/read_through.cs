@@ -6,7 +6,8 @@
 using System.Text.Json;
 using Microsoft.Data.Sqlite;
 using StackExchange.Redis;
-using static StackExchange.Redis.ConnectionFailureType;
+using StackExchange.Redis.Availability;
+using static StackExchange.Redis.RedisErrorKind;
 
 static class ReadThrough
 {
@@ -19,7 +20,7 @@ static class ReadThrough
     /// <summary>Carts, wherever they come from. All policy is in here.</summary>
     public sealed class CartCache(IDatabase cache, Func<string, Task<Cart?>> load)
     {
-        public int Loads, CacheErrors, CorruptValues;
+        public int Loads, CacheErrors, RefusedWrites, Mistakes, CorruptValues;
 
         public async Task<Cart?> GetAsync(string id)
         {
@@ -31,13 +32,13 @@ static class ReadThrough
             var value = cart is null ? Missing : JsonSerializer.Serialize(cart, Json);
             var ttl = cart is null ? MissingTtl : Ttl;
             ttl *= 0.9 + Random.Shared.NextDouble() / 5;
-            await TryCacheAsync(() => cache.StringSetAsync(Key(id), value, ttl));
+            await TellCacheAsync(() => cache.StringSetAsync(Key(id), value, ttl));
             return cart;
         }
 
         /// <summary>Whoever writes the database calls this after the commit.</summary>
         public Task ForgetAsync(string id) =>
-            TryCacheAsync(() => cache.KeyDeleteAsync(Key(id)));
+            TellCacheAsync(() => cache.KeyDeleteAsync(Key(id)));
         // --8<-- [end:cache]
 
         static string Key(string id) => $"cache:cart:{id}";
@@ -53,20 +54,31 @@ static class ReadThrough
             return null;
         }
 
+        /// <summary>Ask. Redis away: count, answer default. A mistake surfaces.</summary>
         async Task<T?> TryCacheAsync<T>(Func<Task<T>> command)
         {
             try { return await command(); }
-            catch (Exception e) when (IsOutage(e))
+            catch (Exception e) when (Counted(e) is not Kind.Mistake) { return default; }
+        }
+
+        /// <summary>Tell. The caller has its row or its commit in any case.</summary>
+        async Task TellCacheAsync(Func<Task> command)
+        {
+            try { await command(); }
+            catch (Exception e)
             {
-                Interlocked.Increment(ref CacheErrors);
-                return default;
+                if (Counted(e) is Kind.Mistake) Console.Error.WriteLine(e); // be loud
             }
         }
 
-        static bool IsOutage(Exception e) => e is RedisTimeoutException
-            or RedisConnectionException && !BadLogin(e) && !e.Message.Contains("hashslot");
-        static bool BadLogin(Exception? e) => e is not null && (BadLogin(e.InnerException)
-            || e is RedisConnectionException { FailureType: AuthenticationFailure });
+        Kind Counted(Exception e)
+        {
+            var kind = KindOf(e);
+            ref var count = ref kind == Kind.Away ? ref CacheErrors
+                : ref kind == Kind.Refused ? ref RefusedWrites : ref Mistakes;
+            Interlocked.Increment(ref count);
+            return kind;
+        }
     }
 
     // --8<-- [start:wiring]
@@ -93,6 +105,44 @@ static class ReadThrough
     }
     // --8<-- [end:wiring]
 
+    /// <summary>Make the one connection of the process. Times are in ms.</summary>
+    public static async Task<ConnectionMultiplexer> ConnectAsync(string url)
+    {
+        var uri = new Uri(url); // which StackExchange.Redis does not read by itself
+        var login = uri.UserInfo.Split(':', 2).Select(Uri.UnescapeDataString);
+        return await ConnectionMultiplexer.ConnectAsync(new ConfigurationOptions
+        {
+            EndPoints = { { uri.Host, uri.Port < 0 ? 6379 : uri.Port } },
+            Ssl = uri.Scheme == "rediss",
+            User = login.First(),
+            Password = login.ElementAtOrDefault(1),
+            AbortOnConnectFail = false, // start without Redis, and go on trying
+            ConnectTimeout = 500,
+            AsyncTimeout = 500, // noticed only at a heartbeat, so make it beat often
+            HeartbeatInterval = TimeSpan.FromMilliseconds(50),
+            BacklogPolicy = BacklogPolicy.FailFast, // no connection: fail at once
+            // a push that announces maintenance would stretch the timeouts
+            MaintenanceNotifications = MaintenanceNotificationMode.Disabled,
+        });
+    }
+
+    enum Kind { Away, Refused, Mistake }
+
+    /// <summary>What an error of Redis or its client means to us.</summary>
+    static Kind KindOf(Exception e) => new FaultContext(e).ErrorKind switch
+    {
+        OutOfMemory or Misconfigured or NoReplicas => Kind.Refused, // it serves reads
+        ConnectionFault when BadLogin(e) || e.Message.Contains("hashslot") // a MOVED
+            => Kind.Mistake, // waiting mends no password, and finds no other shard
+        ConnectionFault or RedisErrorKind.Timeout or Loading or MaxClients
+            or ReadOnly or ClusterDown or MasterDown or TryAgain => Kind.Away, // passes
+        _ => Kind.Mistake, // WRONGTYPE, NOPERM, a bug of ours
+    };
+
+    static bool BadLogin(Exception? e) => e is RedisConnectionException known
+        && known.FailureType is ConnectionFailureType.AuthenticationFailure
+        || e is not null && BadLogin(e.InnerException);
+
     static async Task Main()
     {
         await using var db = new SqliteConnection("Data Source=:memory:");
@@ -101,8 +151,8 @@ static class ReadThrough
             CREATE TABLE cart_items (cart_id TEXT, product_id TEXT, quantity INTEGER);
             INSERT INTO cart_items VALUES ('7', 'tea', 2), ('7', 'cup', 1);
             """, db).ExecuteNonQueryAsync();
-        var url = new Uri(Environment.GetEnvironmentVariable("REDIS_URL") ?? "redis://127.0.0.1:6379");
-        await using var redis = await ConnectionMultiplexer.ConnectAsync($"{url.Host}:{url.Port}");
+        var url = Environment.GetEnvironmentVariable("REDIS_URL") ?? "redis://127.0.0.1:6379";
+        await using var redis = await ConnectAsync(url);
         var carts = MakeCarts(redis.GetDatabase(), db);
         foreach (var id in new[] { "7", "8" })
             await carts.ForgetAsync(id); // left by an earlier run

@@ -3,6 +3,7 @@
 
 import { basename } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { isDeepStrictEqual } from "node:util";
 import { Redis } from "ioredis";
 
 const [TTL, MISSING_TTL, MISSING] = [3600, 60, "missing"];
@@ -13,7 +14,8 @@ const jitter = (ttl) => Math.round(ttl * (0.9 + Math.random() * 0.2));
 export class CartCache {
   constructor(cache, load) {
     Object.assign(this, { cache, load });
-    this.stats = { loads: 0, "cache errors": 0, "corrupt values": 0 };
+    this.stats = { loads: 0, [AWAY]: 0, [REFUSED]: 0, [MISTAKE]: 0 };
+    this.stats["corrupt values"] = this.stats["not stored"] = 0;
   }
 
   async get(id) {
@@ -23,17 +25,30 @@ export class CartCache {
     if (known !== null) return known;
     this.stats.loads += 1;
     const cart = await this.load(id); // may throw: then nothing is stored
-    const value = cart ? JSON.stringify(cart) : MISSING;
+    const value = cart ? this.encode(cart) : MISSING;
     const ttl = jitter(cart ? TTL : MISSING_TTL);
-    await this.tryCache(() => this.cache.set(this.key(id), value, "EX", ttl));
+    if (value !== null)
+      await this.tellCache(() => this.cache.set(this.key(id), value, "EX", ttl));
     return cart;
   }
 
   /** Whoever writes the database calls this after the commit. */
   async forget(id) {
-    await this.tryCache(() => this.cache.del(this.key(id)));
+    await this.tellCache(() => this.cache.del(this.key(id)));
   }
   // --8<-- [end:cache]
+
+  /** A cart as JSON, if it comes back as it went in: no BigInt, Date or NaN does. */
+  encode(cart) {
+    try {
+      const value = JSON.stringify(cart);
+      if (isDeepStrictEqual(JSON.parse(value), cart)) return value;
+    } catch {
+      // a BigInt, or a circle
+    }
+    this.stats["not stored"] += 1;
+    return null;
+  }
 
   key(id) {
     return `cache:cart:${id}`;
@@ -52,15 +67,29 @@ export class CartCache {
     return null;
   }
 
+  /** Ask. If Redis is away, count that and answer null; a mistake surfaces. */
   async tryCache(command) {
     try {
       return await command();
     } catch (error) {
-      const outage = /^(Command timed out|Connection is closed|Reached the max retr)/;
-      if (!outage.test(error.message)) throw error;
-      this.stats["cache errors"] += 1;
+      if (this.failed(error) === MISTAKE) throw error;
       return null;
     }
+  }
+
+  /** Tell. The caller has its row or its commit, whatever Redis answers. */
+  async tellCache(command) {
+    try {
+      await command();
+    } catch (error) {
+      if (this.failed(error) === MISTAKE) console.error(error); // be loud
+    }
+  }
+
+  failed(error) {
+    const kind = kindOf(error);
+    this.stats[kind] += 1;
+    return kind;
   }
 }
 
@@ -84,15 +113,34 @@ export async function describe(carts, id) {
 }
 // --8<-- [end:wiring]
 
+/** Make the one client that the whole process shares. Times in milliseconds. */
 export function connect(url) {
   const client = new Redis(url, {
     connectTimeout: 500,
     commandTimeout: 500,
     maxRetriesPerRequest: 1,
-    retryStrategy: () => 50 + Math.random() * 50,
+    // a client that nobody uses knocks once a second, not twenty times
+    retryStrategy: (n) => Math.min(2 ** n * 25, 1000) * (0.5 + Math.random() / 2),
+    reconnectOnError: ({ message }) => message.startsWith("READONLY"), // a replica
   });
+  // without a listener ioredis prints the whole stack of each failed connection
   client.on("error", (error) => console.error(error.code ?? error.message));
   return client;
+}
+
+const [AWAY, REFUSED, MISTAKE] = ["cache errors", "refused writes", "mistakes"];
+const REFUSALS = /^(OOM|MISCONF|NOREPLICAS) /; // it is well, and serves reads
+const PASSING = new RegExp(
+  "^(LOADING|READONLY|CLUSTERDOWN|MASTERDOWN|TRYAGAIN|UNBLOCKED|ERR max number" +
+  // ioredis has no class for an outage, only these messages
+  "|Command timed out|Connection is closed|Reached the max retr|Stream isn't wri" +
+  "|Cluster isn't ready|Failed to refresh slots|Too many Cluster redirections)",
+);
+
+/** What an error of Redis or its client means to us. */
+function kindOf({ message }) {
+  if (REFUSALS.test(message)) return REFUSED;
+  return PASSING.test(message) ? AWAY : MISTAKE;
 }
 
 async function main() {

@@ -4,6 +4,7 @@
 """Read-through: a cache that owns its loader, so that callers ask one object and never see the database."""
 
 import json
+import logging
 import os
 import random
 import sqlite3
@@ -14,8 +15,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import redis
+from redis import OutOfMemoryError, ReadOnlyError
 from redis.backoff import NoBackoff
+from redis.exceptions import ClusterError, MaxConnectionsError, RedisClusterException, TryAgainError
+from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -45,16 +51,25 @@ class CartCache:
             return cart
         self.stats["loads"] += 1
         cart = self.load(cart_id)  # may raise: then nothing is stored
-        value = encode(cart) if cart else self.MISSING
         ttl = (self.TTL if cart else self.MISSING_TTL) * random.uniform(0.9, 1.1)
-        self.try_cache(self.cache.set, self.key(cart_id), value, ex=round(ttl))
+        if value := self.encode(cart) if cart else self.MISSING:
+            self.tell_cache(self.cache.set, self.key(cart_id), value, ex=round(ttl))
         return cart
 
     def forget(self, cart_id: str) -> None:
         """Whoever writes the database calls this after the commit."""
-        self.try_cache(self.cache.delete, self.key(cart_id))
+        self.tell_cache(self.cache.delete, self.key(cart_id))
 
     # --8<-- [end:cache]
+
+    def encode(self, cart: Cart) -> str | None:
+        """A cart as JSON, if it comes back as it went in: no Decimal, date or NaN does."""
+        with suppress(ValueError, TypeError, RecursionError):
+            value = json.dumps(asdict(cart), separators=(",", ":"))
+            if Cart(**json.loads(value)) == cart:
+                return value
+        self.stats["not stored"] += 1
+        return None
 
     @staticmethod
     def key(cart_id: str) -> str:
@@ -69,17 +84,28 @@ class CartCache:
         return None
 
     def try_cache(self, command: Any, *args: Any, **options: Any) -> Any:
+        """Ask. If Redis is away, count that and answer None; a mistake surfaces."""
         try:
             return command(*args, **options)
-        except redis.AuthenticationError:
-            raise
-        except (redis.ConnectionError, redis.TimeoutError):
-            self.stats["cache errors"] += 1
+        except (redis.RedisError, RedisClusterException) as error:
+            if self.failed(error) in (MISTAKE, BUSY):
+                raise
             return None
 
+    def tell_cache(self, command: Any, *args: Any, **options: Any) -> None:
+        """Tell. The caller has its row or its commit, whatever Redis answers."""
+        try:
+            command(*args, **options)
+        except (redis.RedisError, RedisClusterException) as error:
+            if self.failed(error) == MISTAKE:
+                log.exception("a mistake that no outage excuses")
 
-def encode(cart: Cart) -> str:
-    return json.dumps(asdict(cart), separators=(",", ":"))
+    def failed(self, error: Exception) -> str:
+        kind = kind_of(error)
+        self.stats[kind] += 1
+        if isinstance(error, ReadOnlyError):  # its address may lead elsewhere now
+            self.cache.connection_pool.disconnect(inuse_connections=False)
+        return kind
 
 
 # --8<-- [start:wiring]
@@ -103,14 +129,38 @@ def describe(carts: CartCache, cart_id: str) -> str:
 
 
 def connect(url: str) -> redis.Redis:
-    return redis.Redis.from_url(
+    """Make the one client that the whole process shares. Times are in seconds."""
+    pool = redis.BlockingConnectionPool.from_url(
         url,
+        max_connections=100,  # commands under way at once; the next one waits,
+        timeout=2,  # so long, and then the process is busy, not Redis away
         decode_responses=True,
         encoding_errors="replace",  # what is no text fails in decode, not in GET
         socket_connect_timeout=0.5,
-        socket_timeout=0.5,
-        retry=Retry(NoBackoff(), retries=0),
+        socket_timeout=0.5,  # and no server may stretch it by a push:
+        maint_notifications_config=MaintNotificationsConfig(enabled=False),
+        retry=Retry(NoBackoff(), retries=0),  # the database is the second try
     )
+    return redis.Redis.from_pool(pool)
+
+
+AWAY, REFUSED, BUSY, MISTAKE = "cache errors", "refused writes", "busy", "mistakes"
+PASSING = redis.ConnectionError, redis.TimeoutError, ReadOnlyError, TryAgainError
+
+
+def kind_of(error: Exception) -> str:
+    """What an error of Redis or its client means to us."""
+    text = str(error)
+    if isinstance(error, OutOfMemoryError) or text[:7] in ("MISCONF", "NOREPLI"):
+        return REFUSED  # Redis is well, serves reads, and takes no writes
+    if isinstance(error, MaxConnectionsError) or text == "No connection available.":
+        return BUSY  # our own pool is exhausted: Redis was not asked
+    if isinstance(error, redis.AuthenticationError):
+        return MISTAKE  # a ConnectionError by class, but waiting mends no password
+    if isinstance(error, (*PASSING, ClusterError)) or text.startswith("UNBLOCKED"):
+        return AWAY  # down, slow, starting or failing over
+    gone = isinstance(error, RedisClusterException) and "cannot be conn" in text
+    return AWAY if gone else MISTAKE  # else MOVED, WRONGTYPE, NOPERM, a bug of ours
 
 
 def main() -> None:

@@ -6,7 +6,8 @@
 using System.Text.Json;
 using Microsoft.Data.Sqlite;
 using StackExchange.Redis;
-using static StackExchange.Redis.ConnectionFailureType;
+using StackExchange.Redis.Availability;
+using static StackExchange.Redis.RedisErrorKind;
 
 static class RefreshAhead
 {
@@ -27,36 +28,65 @@ static class RefreshAhead
             Ssl = uri.Scheme == "rediss",
             User = login.First(),
             Password = login.ElementAtOrDefault(1),
-            AbortOnConnectFail = false,
+            AbortOnConnectFail = false, // start without Redis, and go on trying
             ConnectTimeout = 500,
-            AsyncTimeout = 500,
+            AsyncTimeout = 500, // noticed only at a heartbeat, so make it beat often
             HeartbeatInterval = TimeSpan.FromMilliseconds(50),
-            BacklogPolicy = BacklogPolicy.FailFast,
+            BacklogPolicy = BacklogPolicy.FailFast, // no connection: fail at once
+            // a push that announces maintenance would stretch the timeouts
+            MaintenanceNotifications = MaintenanceNotificationMode.Disabled,
         });
     }
 
     public static string CacheKey(string id) => $"cache:report:{id}"; // differs: reports
     public static string LockKey(string id) => $"lock:report:{id}"; // differs: reports
-    static readonly JsonSerializerOptions Json = JsonSerializerOptions.Web;
+    static readonly JsonSerializerOptions Json = new(JsonSerializerOptions.Strict)
+    { PropertyNamingPolicy = JsonNamingPolicy.CamelCase };
     public sealed record Report(string Month, long Cents);
+
+    /// <summary>The report in a cached value, or null: what is stored is input.</summary>
+    static Report? Decode(RedisValue json) // differs: a report
+    {
+        try { return JsonSerializer.Deserialize<Report>(json.ToString(), Json); }
+        catch (JsonException) { return null; } // nothing, or no JSON, or no report
+    }
+
+    enum Kind { Away, Refused, Mistake }
+
+    /// <summary>What an error of Redis or its client means to us.</summary>
+    static Kind KindOf(Exception e) => new FaultContext(e).ErrorKind switch
+    {
+        OutOfMemory or Misconfigured or NoReplicas => Kind.Refused, // it serves reads
+        ConnectionFault when BadLogin(e) || e.Message.Contains("hashslot") // a MOVED
+            => Kind.Mistake, // waiting mends no password, and finds no other shard
+        ConnectionFault or RedisErrorKind.Timeout or Loading or MaxClients
+            or ReadOnly or ClusterDown or MasterDown or TryAgain => Kind.Away, // passes
+        _ => Kind.Mistake, // WRONGTYPE, NOPERM, a bug of ours
+    };
+
+    static bool BadLogin(Exception? e) => e is RedisConnectionException known
+        && known.FailureType is ConnectionFailureType.AuthenticationFailure
+        || e is not null && BadLogin(e.InnerException);
 
     public sealed class Reports(IDatabase cache, Func<string, Task<Report>> load)
     {
-        public int Refreshes, FailedRefreshes, CacheErrors;
+        public int Refreshes, FailedRefreshes, CacheErrors, RefusedWrites, Mistakes, CorruptValues;
         public Task Refreshing { get; private set; } = Task.CompletedTask; // the latest, to wait for
 
         // --8<-- [start:read]
         public async Task<Report> GetAsync(string id)
         {
             var (cached, left) = await TryCacheAsync(() => LookAsync(id));
-            if (cached.IsNull) // a cold key: this caller waits
+            if (Decode(cached) is not { } known) // a cold key: this caller waits
             {
+                if (!cached.IsNull) Interlocked.Increment(ref CorruptValues);
                 var report = await load(id);
-                await TryCacheAsync(() => StoreAsync(id, report, When.Always));
+                await TellCacheAsync(() => StoreAsync(id, report, When.Always));
                 return report;
             }
-            if (left < RefreshBelow) await StartRefreshAsync(id); // null: never expires
-            return JsonSerializer.Deserialize<Report>(cached.ToString(), Json)!;
+            if (left < RefreshBelow) // null: never expires
+                await TellCacheAsync(() => StartRefreshAsync(id));
+            return known;
         }
 
         /// <summary>Fetch the value and its time left, both of one moment.</summary>
@@ -68,19 +98,18 @@ static class RefreshAhead
             await both.ExecuteAsync();
             return (await value, await left);
         }
+        // --8<-- [end:read]
 
         Task<bool> StoreAsync(string id, Report report, When when) => cache.StringSetAsync(
             CacheKey(id), JsonSerializer.Serialize(report, Json),
             Ttl * (0.9 + Random.Shared.NextDouble() / 5), when);
-        // --8<-- [end:read]
 
         // --8<-- [start:take]
         async Task StartRefreshAsync(string id)
         {
             RedisKey key = LockKey(id);
             RedisValue token = Guid.NewGuid().ToString();
-            var take = () => cache.StringSetAsync(key, token, LockTtl, When.NotExists);
-            if (await TryCacheAsync(take)) // NX: one reader of all gets it
+            if (await cache.StringSetAsync(key, token, LockTtl, When.NotExists)) // one
                 Refreshing = Task.Run(() => RefreshAsync(id, token)); // not awaited
         }
         // --8<-- [end:take]
@@ -108,17 +137,26 @@ static class RefreshAhead
         async Task<T?> TryCacheAsync<T>(Func<Task<T>> command)
         {
             try { return await command(); }
-            catch (Exception e) when (IsOutage(e))
+            catch (Exception e) when (Counted(e) is not Kind.Mistake) { return default; }
+        }
+
+        async Task TellCacheAsync(Func<Task> command)
+        {
+            try { await command(); }
+            catch (Exception e)
             {
-                Interlocked.Increment(ref CacheErrors);
-                return default;
+                if (Counted(e) is Kind.Mistake) Console.Error.WriteLine(e); // be loud
             }
         }
 
-        static bool IsOutage(Exception e) => e is RedisTimeoutException
-            or RedisConnectionException && !BadLogin(e) && !e.Message.Contains("hashslot");
-        static bool BadLogin(Exception? e) => e is not null && (BadLogin(e.InnerException)
-            || e is RedisConnectionException { FailureType: AuthenticationFailure });
+        Kind Counted(Exception e)
+        {
+            var kind = KindOf(e);
+            ref var count = ref kind == Kind.Away ? ref CacheErrors
+                : ref kind == Kind.Refused ? ref RefusedWrites : ref Mistakes;
+            Interlocked.Increment(ref count);
+            return kind;
+        }
     }
 
     static async Task Main()

@@ -19,7 +19,8 @@ export function connect(url) {
     connectTimeout: 500,
     commandTimeout: 500,
     maxRetriesPerRequest: 1,
-    retryStrategy: () => 50 + Math.random() * 50,
+    retryStrategy: (n) => Math.min(2 ** n * 25, 1000) * (0.5 + Math.random() / 2),
+    reconnectOnError: ({ message }) => message.startsWith("READONLY"), // a replica
   });
   client.on("error", (error) => console.error(error.code ?? error.message));
   return client;
@@ -30,47 +31,82 @@ export const lockKey = (id) => `lock:report:${id}`; // differs: reports
 
 const isDue = (left) => left >= 0 && left < REFRESH_BELOW * 1000;
 
+const [AWAY, REFUSED, MISTAKE] = ["cache errors", "refused writes", "mistakes"];
+const REFUSALS = /^(OOM|MISCONF|NOREPLICAS) /; // it is well, and serves reads
+const PASSING = new RegExp(
+  "^(LOADING|READONLY|CLUSTERDOWN|MASTERDOWN|TRYAGAIN|UNBLOCKED|ERR max number" +
+    // ioredis has no class for an outage, only these messages
+    "|Command timed out|Connection is closed|Reached the max retr|Stream isn't wri" +
+    "|Cluster isn't ready|Failed to refresh slots|Too many Cluster redirections)",
+);
+
+/** What an error of Redis or its client means to us. */
+function kindOf({ message }) {
+  if (REFUSALS.test(message)) return REFUSED;
+  return PASSING.test(message) ? AWAY : MISTAKE;
+}
+
+/** What goes under the key: these two fields, and a number that JavaScript reads as it stands. */
+function isReport(it) {
+  const fields = Object.keys(it ?? {}).sort().join();
+  return fields === "cents,month" && typeof it.month === "string" && Number.isSafeInteger(it.cents);
+}
+
+/** The report in a cached value, or null: what is stored is input. */
+function decode(cached) { // differs: a report
+  try {
+    const report = JSON.parse(cached);
+    return isReport(report) ? report : null;
+  } catch {
+    return null;
+  }
+}
+
 export class Reports {
   constructor(cache, load) {
     this.cache = cache;
     this.load = load;
-    this.stats = { refreshes: 0, "failed refreshes": 0, "cache errors": 0 };
+    this.stats = { [AWAY]: 0, [REFUSED]: 0, [MISTAKE]: 0, "corrupt values": 0, refreshes: 0, "failed refreshes": 0 };
     this.refreshing = null; // the latest refresh, to wait for
   }
 
   // --8<-- [start:read]
   async get(id) {
     const [cached, left] = (await this.tryCache(() => this.look(id))) ?? [null, -2];
-    if (cached === null) {
+    const known = decode(cached);
+    if (known === null) {
+      if (cached !== null) this.stats["corrupt values"] += 1;
       const report = await this.load(id); // a cold key: this caller waits
-      await this.tryCache(() => this.store(id, report));
+      await this.tellCache(() => this.store(id, report));
       return report;
     }
-    if (isDue(left)) await this.startRefresh(id); // not at -1: that never expires
-    return JSON.parse(cached);
+    if (isDue(left)) // not at -1: that never expires
+      await this.tellCache(() => this.startRefresh(id));
+    return known;
   }
 
   /** Fetch the value and its time left, both of one moment. */
   async look(id) {
     const both = this.cache.multi().get(cacheKey(id)).pttl(cacheKey(id));
-    return (await both.exec()).map(([error, reply]) => {
-      if (error) throw error; // of a single command: a wrong type, say
-      return reply;
+    const replies = await both.exec().catch((error) => {
+      throw error.previousErrors?.[0] ?? error; // what made Redis discard both
     });
-  }
-
-  store(id, report, ...onlyIfThere) {
-    const ttl = Math.round(TTL * (0.9 + Math.random() * 0.2));
-    const value = JSON.stringify(report);
-    return this.cache.set(cacheKey(id), value, "EX", ttl, ...onlyIfThere);
+    const [failed] = replies.filter(([error]) => error); // a wrong type, say
+    if (failed) throw failed[0];
+    return replies.map(([, reply]) => reply);
   }
   // --8<-- [end:read]
+
+  async store(id, report, ...onlyIfThere) {
+    if (!isReport(report)) throw new Error(`no report: ${JSON.stringify(report)}`);
+    const ttl = Math.round(TTL * (0.9 + Math.random() * 0.2));
+    await this.cache.set(cacheKey(id), JSON.stringify(report), "EX", ttl, ...onlyIfThere);
+  }
 
   // --8<-- [start:take]
   async startRefresh(id) {
     const [lock, token] = [lockKey(id), randomUUID()];
-    const take = () => this.cache.set(lock, token, "PX", LOCK_TTL * 1000, "NX");
-    if (await this.tryCache(take)) // NX: one reader of all gets it
+    if (await this.cache.set(lock, token, "PX", LOCK_TTL * 1000, "NX")) // one gets it
       this.refreshing = this.refresh(id, token); // not awaited
   }
   // --8<-- [end:take]
@@ -95,11 +131,23 @@ export class Reports {
     try {
       return await command();
     } catch (error) {
-      const outage = /^(Command timed out|Connection is closed|Reached the max retr)/;
-      if (!outage.test(error.message)) throw error;
-      this.stats["cache errors"] += 1;
+      if (this.failed(error) === MISTAKE) throw error;
       return null;
     }
+  }
+
+  async tellCache(command) {
+    try {
+      await command();
+    } catch (error) {
+      if (this.failed(error) === MISTAKE) console.error(error); // be loud
+    }
+  }
+
+  failed(error) {
+    const kind = kindOf(error);
+    this.stats[kind] += 1;
+    return kind;
   }
 }
 

@@ -13,12 +13,23 @@ import uuid
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from contextlib import suppress
 from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
+from redis.exceptions import (
+    ClusterError,
+    MaxConnectionsError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisClusterException,
+    TryAgainError,
+)
+from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
+
+log = logging.getLogger(__name__)
 
 TTL = 3600  # seconds
 REFRESH_BELOW = 900  # seconds left: the last quarter of the TTL
@@ -29,14 +40,18 @@ return 0"""
 
 
 def connect(url: str) -> redis.Redis:
-    return redis.Redis.from_url(
+    pool = redis.BlockingConnectionPool.from_url(
         url,
+        max_connections=100,
+        timeout=2,
         decode_responses=True,
         encoding_errors="replace",
         socket_connect_timeout=0.5,
         socket_timeout=0.5,
+        maint_notifications_config=MaintNotificationsConfig(enabled=False),
         retry=Retry(NoBackoff(), retries=0),
     )
+    return redis.Redis.from_pool(pool)
 
 
 def cache_key(report_id: str) -> str:  # differs: reports
@@ -47,23 +62,54 @@ def lock_key(report_id: str) -> str:  # differs: reports
     return f"lock:report:{report_id}"
 
 
+AWAY, REFUSED, BUSY, MISTAKE = "cache errors", "refused writes", "busy", "mistakes"
+PASSING = redis.ConnectionError, redis.TimeoutError, ReadOnlyError, TryAgainError
+
+
+def kind_of(error: Exception) -> str:
+    """What an error of Redis or its client means to us."""
+    text = str(error)
+    if isinstance(error, OutOfMemoryError) or text[:7] in ("MISCONF", "NOREPLI"):
+        return REFUSED  # Redis is well, serves reads, and takes no writes
+    if isinstance(error, MaxConnectionsError) or text == "No connection available.":
+        return BUSY  # our own pool is exhausted: Redis was not asked
+    if isinstance(error, redis.AuthenticationError):
+        return MISTAKE  # a ConnectionError by class, but waiting mends no password
+    if isinstance(error, (*PASSING, ClusterError)) or text.startswith("UNBLOCKED"):
+        return AWAY  # down, slow, starting or failing over
+    gone = isinstance(error, RedisClusterException) and "cannot be conn" in text
+    return AWAY if gone else MISTAKE  # else MOVED, WRONGTYPE, NOPERM, a bug of ours
+
+
+def decode(cached: str | None) -> Any:  # differs: a report
+    """The report in a cached value, or None: what is stored is input."""
+    with suppress(ValueError, RecursionError):
+        report = json.loads(cached or "")
+        if isinstance(report, dict) and report.keys() == {"month", "cents"}:
+            types = type(report["month"]), type(report["cents"])
+            return report if types == (str, int) else None
+    return None
+
+
 class Reports:
     def __init__(self, cache: redis.Redis, load: Callable[[str], Any]) -> None:
         self.cache, self.load = cache, load
         self.stats, self.counting = Counter[str](), threading.Lock()
-        self.pool = ThreadPoolExecutor(4, thread_name_prefix="refresh")
+        self.pools: dict[int, ThreadPoolExecutor] = {}  # a fork has no threads of its parent
         self.refreshing: Any = None  # the latest refresh, to wait for
 
     # --8<-- [start:read]
     def get(self, report_id: str) -> Any:
         cached, left = self.try_cache(self.look, report_id) or (None, -2)
-        if cached is None:  # a cold key: this caller waits
+        if (report := decode(cached)) is None:  # a cold key: this caller waits
+            if cached is not None:
+                self.count("corrupt values")
             report = self.load(report_id)
-            self.try_cache(self.store, report_id, report)
+            self.tell_cache(self.store, report_id, report)
             return report
         if 0 <= left < REFRESH_BELOW * 1000:  # -1 never expires: leave it alone
-            self.start_refresh(report_id)
-        return json.loads(cached)
+            self.tell_cache(self.start_refresh, report_id)
+        return report
 
     def look(self, report_id: str) -> tuple[str | None, int]:
         """Fetch the value and its time left, both of one moment."""
@@ -73,19 +119,21 @@ class Reports:
         value, left = both.execute()
         return value, left
 
-    def store(self, report_id: str, report: Any, only_if_there: bool = False) -> None:
+    def store(self, report_id: str, report: Any, xx: bool = False) -> None:
+        value = json.dumps(report, separators=(",", ":"), default=str)
+        if decode(value) != report:
+            raise redis.DataError(f"no report: {report!r}")  # no reader could use it
         ttl = round(TTL * random.uniform(0.9, 1.1))
-        value = json.dumps(report, separators=(",", ":"))
-        self.cache.set(cache_key(report_id), value, ex=ttl, xx=only_if_there)
+        self.cache.set(cache_key(report_id), value, ex=ttl, xx=xx)
 
     # --8<-- [end:read]
 
     # --8<-- [start:take]
     def start_refresh(self, report_id: str) -> None:
         lock, token = lock_key(report_id), uuid.uuid4().hex
-        take = partial(self.cache.set, lock, token, nx=True, px=LOCK_TTL * 1000)
-        if self.try_cache(take):  # NX: one reader of all gets it
-            self.refreshing = self.pool.submit(self.refresh, report_id, token)
+        if self.cache.set(lock, token, nx=True, px=LOCK_TTL * 1000):  # one gets it
+            pool = self.pools.setdefault(os.getpid(), ThreadPoolExecutor(4))
+            self.refreshing = pool.submit(self.refresh, report_id, token)
 
     # --8<-- [end:take]
 
@@ -95,27 +143,39 @@ class Reports:
             _, left = self.look(report_id)
             if 0 <= left < REFRESH_BELOW * 1000:  # still: none came before us
                 self.count("refreshes")
-                self.store(report_id, self.load(report_id), only_if_there=True)
+                self.store(report_id, self.load(report_id), xx=True)  # only if there
             self.cache.eval(RELEASE, 1, lock_key(report_id), token)
         except Exception:  # readers have the old value; the lock stays
             self.count("failed refreshes")
-            logging.exception("refresh of report %s", report_id)
+            log.exception("refresh of report %s", report_id)
 
     # --8<-- [end:refresh]
+
+    def try_cache(self, command: Any, *args: Any, **options: Any) -> Any:
+        try:
+            return command(*args, **options)
+        except (redis.RedisError, RedisClusterException) as error:
+            if self.failed(error) in (MISTAKE, BUSY):
+                raise
+            return None
+
+    def tell_cache(self, command: Any, *args: Any, **options: Any) -> None:
+        try:
+            command(*args, **options)
+        except (redis.RedisError, RedisClusterException) as error:
+            if self.failed(error) == MISTAKE:
+                log.exception("a mistake that no outage excuses")
+
+    def failed(self, error: Exception) -> str:  # differs: threads count, so under a lock
+        kind = kind_of(error)
+        self.count(kind)
+        if isinstance(error, ReadOnlyError):
+            self.cache.connection_pool.disconnect(inuse_connections=False)
+        return kind
 
     def count(self, what: str) -> None:
         with self.counting:
             self.stats[what] += 1
-
-    def try_cache(self, command: Any, *args: Any, **options: Any) -> Any:  # differs: threads count, so under a lock
-        try:
-            return command(*args, **options)
-        except redis.AuthenticationError:
-            raise
-        except (redis.ConnectionError, redis.TimeoutError):
-            with self.counting:
-                self.stats["cache errors"] += 1
-            return None
 
 
 def main() -> None:

@@ -14,6 +14,26 @@ static class HybridCaching
     public const string Prefix = "cache:hybrid:"; // a type of its own: HybridCache stores hashes
     public static string Key(string category) => $"bestsellers:{category}";
 
+    public static async Task<ConnectionMultiplexer> ConnectAsync(string url)
+    {
+        var uri = new Uri(url); // which StackExchange.Redis does not read by itself
+        var login = uri.UserInfo.Split(':', 2).Select(Uri.UnescapeDataString);
+        return await ConnectionMultiplexer.ConnectAsync(new ConfigurationOptions
+        {
+            EndPoints = { { uri.Host, uri.Port < 0 ? 6379 : uri.Port } },
+            Ssl = uri.Scheme == "rediss",
+            User = login.First(),
+            Password = login.ElementAtOrDefault(1),
+            AbortOnConnectFail = false, // start without Redis, and go on trying
+            ConnectTimeout = 500,
+            AsyncTimeout = 500, // noticed only at a heartbeat, so make it beat often
+            HeartbeatInterval = TimeSpan.FromMilliseconds(50),
+            BacklogPolicy = BacklogPolicy.FailFast, // no connection: fail at once
+            // a push that announces maintenance would stretch the timeouts
+            MaintenanceNotifications = MaintenanceNotificationMode.Disabled,
+        });
+    }
+
     // --8<-- [start:node]
     /// <summary>One process: memory of its own, and the shared Redis.</summary>
     public static ServiceProvider StartNode(IConnectionMultiplexer redis)
@@ -46,8 +66,7 @@ static class HybridCaching
 
     static async Task Main()
     {
-        var url = new Uri(Environment.GetEnvironmentVariable("REDIS_URL") ?? "redis://127.0.0.1:6379");
-        await using var redis = await ConnectionMultiplexer.ConnectAsync($"{url.Host}:{url.Port}");
+        await using var redis = await ConnectAsync(Environment.GetEnvironmentVariable("REDIS_URL") ?? "redis://127.0.0.1:6379");
         RedisKey[] keys = [Prefix + Key("scifi"), Prefix + Key("comics")];
         await redis.GetDatabase().KeyDeleteAsync(keys); // left by an earlier run
 

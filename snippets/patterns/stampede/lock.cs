@@ -1,13 +1,12 @@
 #:package StackExchange.Redis@3.4.35
-#:package Microsoft.Data.Sqlite@10.0.13
 #:property PublishAot=false
 // One load over all processes: whoever takes the lock loads, the others wait for what that one stores.
 
 using System.Diagnostics;
 using System.Text.Json;
-using Microsoft.Data.Sqlite;
 using StackExchange.Redis;
-using static StackExchange.Redis.ConnectionFailureType;
+using StackExchange.Redis.Availability;
+using static StackExchange.Redis.RedisErrorKind;
 
 static class StampedeLock
 {
@@ -19,6 +18,7 @@ static class StampedeLock
         return 0
         """;
     // --8<-- [end:release]
+    static readonly string Extend = Release.Replace("'DEL', KEYS[1]", "'PEXPIRE', KEYS[1], ARGV[2]");
 
     public static async Task<ConnectionMultiplexer> ConnectAsync(string url)
     {
@@ -30,59 +30,111 @@ static class StampedeLock
             Ssl = uri.Scheme == "rediss",
             User = login.First(),
             Password = login.ElementAtOrDefault(1),
-            AbortOnConnectFail = false,
+            AbortOnConnectFail = false, // start without Redis, and go on trying
             ConnectTimeout = 500,
-            AsyncTimeout = 500,
+            AsyncTimeout = 500, // noticed only at a heartbeat, so make it beat often
             HeartbeatInterval = TimeSpan.FromMilliseconds(50),
-            BacklogPolicy = BacklogPolicy.FailFast,
+            BacklogPolicy = BacklogPolicy.FailFast, // no connection: fail at once
+            // a push that announces maintenance would stretch the timeouts
+            MaintenanceNotifications = MaintenanceNotificationMode.Disabled,
         });
     }
 
     public static string CacheKey(string category) => $"cache:bestsellers:{category}";
     public static string LockKey(string category) => $"lock:bestsellers:{category}";
-    static string[] Decode(RedisValue json) => JsonSerializer.Deserialize<string[]>(json.ToString())!; // differs: titles
     static TimeSpan Jitter(TimeSpan t) => t * (0.9 + Random.Shared.NextDouble() / 5);
+
+    /// <summary>The titles in a cached value, or null: what is stored is input.</summary>
+    static string[]? Decode(RedisValue json) // differs: titles
+    {
+        try
+        {
+            var titles = JsonSerializer.Deserialize<string[]>(json.ToString());
+            return titles?.All(title => title is not null) is true ? titles : null;
+        }
+        catch (JsonException) { return null; } // nothing, or no JSON, or no list of texts
+    }
+
+    enum Kind { Away, Refused, Mistake }
+
+    /// <summary>What an error of Redis or its client means to us.</summary>
+    static Kind KindOf(Exception e) => new FaultContext(e).ErrorKind switch
+    {
+        OutOfMemory or Misconfigured or NoReplicas => Kind.Refused, // it serves reads
+        ConnectionFault when BadLogin(e) || e.Message.Contains("hashslot") // a MOVED
+            => Kind.Mistake, // waiting mends no password, and finds no other shard
+        ConnectionFault or RedisErrorKind.Timeout or Loading or MaxClients
+            or ReadOnly or ClusterDown or MasterDown or TryAgain => Kind.Away, // passes
+        _ => Kind.Mistake, // WRONGTYPE, NOPERM, a bug of ours
+    };
+
+    static bool BadLogin(Exception? e) => e is RedisConnectionException known
+        && known.FailureType is ConnectionFailureType.AuthenticationFailure
+        || e is not null && BadLogin(e.InnerException);
 
     public sealed class Bestsellers(IDatabase cache, Func<string, Task<string[]>> load)
     {
         public TimeSpan LockTtl { get; init; } = TimeSpan.FromSeconds(5);
-        public TimeSpan Wait { get; init; } = TimeSpan.FromSeconds(8);
-        public int CacheErrors;
+        public TimeSpan Wait { get; init; } = TimeSpan.FromSeconds(30);
+        readonly SemaphoreSlim room = new(10); // loads under way in this process
+        public int CacheErrors, RefusedWrites, Mistakes, CorruptValues, Busy;
 
         // --8<-- [start:read]
         public async Task<string[]> GetAsync(string category)
         {
             RedisValue token = Guid.NewGuid().ToString(); // ours alone
-            var cached = await TryCacheAsync(() => ValueOrLockAsync(category, token));
-            if (!cached.IsNull) return Decode(cached);
+            if (await TryCacheAsync(() => ValueOrLockAsync(category, token)) is { } known)
+                return known;
+            using var third = new PeriodicTimer(LockTtl / 3);
+            _ = ExtendAsync(third, category, token); // until the timer is disposed of
             try
             {
-                var titles = await load(category);
-                await TryCacheAsync(() => StoreAsync(category, titles));
+                var titles = await LoadAsync(category);
+                await TellCacheAsync(() => StoreAsync(category, titles));
                 return titles;
             }
-            finally { await TryCacheAsync(() => ReleaseAsync(category, token)); }
+            finally { await TellCacheAsync(() => ReleaseAsync(category, token)); }
+        }
+
+        /// <summary>The bulkhead: all that is left where there is no lock.</summary>
+        async Task<string[]> LoadAsync(string category)
+        {
+            if (!await room.WaitAsync(TimeSpan.FromSeconds(2)))
+            {
+                Interlocked.Increment(ref Busy);
+                throw new TimeoutException("busy: as many loads as may be are under way");
+            }
+            try { return await load(category); }
+            finally { room.Release(); }
         }
         // --8<-- [end:read]
 
         // --8<-- [start:lock]
-        /// <summary>Return the value, or null where the caller has to load it.</summary>
-        async Task<RedisValue> ValueOrLockAsync(string category, RedisValue token)
+        /// <summary>Return the titles, or null where the caller has to load.</summary>
+        async Task<string[]?> ValueOrLockAsync(string category, RedisValue token)
         {
             RedisKey key = CacheKey(category), lockKey = LockKey(category);
+            var pause = TimeSpan.FromMilliseconds(40);
             for (var waited = Stopwatch.StartNew(); waited.Elapsed < Wait;)
             {
-                var cached = await cache.StringGetAsync(key);
-                if (!cached.IsNull) return cached;
+                if (Decode(await cache.StringGetAsync(key)) is { } known) return known;
                 if (await cache.StringSetAsync(lockKey, token, LockTtl, When.NotExists))
                 {
-                    cached = await cache.StringGetAsync(key); // the second look
-                    if (!cached.IsNull) await ReleaseAsync(category, token);
-                    return cached;
+                    var cached = await cache.StringGetAsync(key); // the second look
+                    if (Decode(cached) is { } stored)
+                    {
+                        await TellCacheAsync(() => ReleaseAsync(category, token));
+                        return stored;
+                    }
+                    if (cached.IsNull) return null;
+                    Interlocked.Increment(ref CorruptValues);
+                    await cache.KeyDeleteAsync(key); // or StoreAsync would keep it
+                    return null;
                 }
-                await Task.Delay(Random.Shared.Next(20, 60)); // do not poll in step
+                await Task.Delay(pause * (0.5 + Random.Shared.NextDouble()));
+                if (pause < TimeSpan.FromMilliseconds(250)) pause *= 1.2; // poll less
             }
-            return RedisValue.Null; // stuck: better a load too many than no answer
+            return null; // the lock is stuck: load without, as far as there is room
         }
         // --8<-- [end:lock]
 
@@ -91,6 +143,18 @@ static class StampedeLock
             CacheKey(category), JsonSerializer.Serialize(titles),
             Jitter(TimeSpan.FromHours(1)), When.NotExists); // the first one stays
 
+        /// <summary>Extend our lock while we load, for as long as others wait.</summary>
+        async Task ExtendAsync(PeriodicTimer third, string category, RedisValue token)
+        {
+            RedisKey[] keys = [LockKey(category)];
+            RedisValue[] values = [token, (long)LockTtl.TotalMilliseconds];
+            for (var held = Stopwatch.StartNew(); held.Elapsed < Wait;)
+            {
+                if (!await third.WaitForNextTickAsync()) return;
+                await TellCacheAsync(() => cache.ScriptEvaluateAsync(Extend, keys, values));
+            }
+        }
+
         Task<RedisResult> ReleaseAsync(string category, RedisValue token) =>
             cache.ScriptEvaluateAsync(Release, [LockKey(category)], [token]);
         // --8<-- [end:store]
@@ -98,17 +162,26 @@ static class StampedeLock
         async Task<T?> TryCacheAsync<T>(Func<Task<T>> command)
         {
             try { return await command(); }
-            catch (Exception e) when (IsOutage(e))
+            catch (Exception e) when (Counted(e) is not Kind.Mistake) { return default; }
+        }
+
+        async Task TellCacheAsync(Func<Task> command)
+        {
+            try { await command(); }
+            catch (Exception e)
             {
-                Interlocked.Increment(ref CacheErrors);
-                return default;
+                if (Counted(e) is Kind.Mistake) Console.Error.WriteLine(e); // be loud
             }
         }
 
-        static bool IsOutage(Exception e) => e is RedisTimeoutException
-            or RedisConnectionException && !BadLogin(e) && !e.Message.Contains("hashslot");
-        static bool BadLogin(Exception? e) => e is not null && (BadLogin(e.InnerException)
-            || e is RedisConnectionException { FailureType: AuthenticationFailure });
+        Kind Counted(Exception e)
+        {
+            var kind = KindOf(e);
+            ref var count = ref kind == Kind.Away ? ref CacheErrors
+                : ref kind == Kind.Refused ? ref RefusedWrites : ref Mistakes;
+            Interlocked.Increment(ref count);
+            return kind;
+        }
     }
 
     static async Task Main()
@@ -116,21 +189,12 @@ static class StampedeLock
         await using var redis = await ConnectAsync(Environment.GetEnvironmentVariable("REDIS_URL") ?? "redis://127.0.0.1:6379");
         var cache = redis.GetDatabase();
         await cache.KeyDeleteAsync([CacheKey("scifi"), LockKey("scifi")]); // left by an earlier run
-        await using var db = new SqliteConnection("Data Source=:memory:");
-        await db.OpenAsync();
-        await new SqliteCommand("CREATE TABLE books AS SELECT 'Dune' AS title, 'scifi' AS category, 9 AS sold", db).ExecuteNonQueryAsync();
         var loads = 0;
         var books = new Bestsellers(cache, async category =>
         {
             Interlocked.Increment(ref loads);
             await Task.Delay(200); // a slow query
-            await using var query = new SqliteCommand(
-                "SELECT title FROM books WHERE category = $category ORDER BY sold DESC LIMIT 10", db);
-            query.Parameters.AddWithValue("$category", category);
-            await using var rows = await query.ExecuteReaderAsync();
-            var titles = new List<string>();
-            while (await rows.ReadAsync()) titles.Add(rows.GetString(0));
-            return [.. titles];
+            return ["Dune", "Solaris"];
         });
         var answers = await Task.WhenAll(Enumerable.Range(0, 50).Select(_ => books.GetAsync("scifi")));
         Console.WriteLine($"{answers.Length} readers of a cold key, loads: {loads}");

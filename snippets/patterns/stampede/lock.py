@@ -4,40 +4,50 @@
 """One load over all processes: whoever takes the lock loads, the others wait for what that one stores."""
 
 import json
+import logging
 import os
 import random
-import sqlite3
 import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
+from redis.exceptions import (
+    ClusterError,
+    MaxConnectionsError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisClusterException,
+    TryAgainError,
+)  # fmt: skip
+from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
+
+log = logging.getLogger(__name__)
 
 # --8<-- [start:release]
 RELEASE = """
 if redis.call('GET', KEYS[1]) == ARGV[1] then
     return redis.call('DEL', KEYS[1])
 end
-return 0
-"""
+return 0"""
 # --8<-- [end:release]
+EXTEND = RELEASE.replace("'DEL', KEYS[1]", "'PEXPIRE', KEYS[1], ARGV[2]")
 
 
 def connect(url: str) -> redis.Redis:
-    return redis.Redis.from_url(
-        url,
-        decode_responses=True,
-        encoding_errors="replace",
-        socket_connect_timeout=0.5,
-        socket_timeout=0.5,
-        retry=Retry(NoBackoff(), retries=0),
-    )
+    pool = redis.BlockingConnectionPool.from_url(
+        url, max_connections=100, timeout=2, decode_responses=True, encoding_errors="replace",
+        socket_connect_timeout=0.5, socket_timeout=0.5,
+        maint_notifications_config=MaintNotificationsConfig(enabled=False), retry=Retry(NoBackoff(), retries=0),
+    )  # fmt: skip
+    return redis.Redis.from_pool(pool)
 
 
 def cache_key(category: str) -> str:
@@ -48,82 +58,143 @@ def lock_key(category: str) -> str:
     return f"lock:bestsellers:{category}"
 
 
-def jitter(ttl: int) -> int:
-    return round(ttl * random.uniform(0.9, 1.1))
+AWAY, REFUSED, BUSY, MISTAKE = "cache errors", "refused writes", "busy", "mistakes"
+PASSING = redis.ConnectionError, redis.TimeoutError, ReadOnlyError, TryAgainError
+
+
+def kind_of(error: Exception) -> str:
+    text = str(error)
+    if isinstance(error, OutOfMemoryError) or text[:7] in ("MISCONF", "NOREPLI"):
+        return REFUSED  # Redis is well, serves reads, and takes no writes
+    if isinstance(error, MaxConnectionsError) or text == "No connection available.":
+        return BUSY  # our own pool is exhausted: Redis was not asked
+    if isinstance(error, redis.AuthenticationError):
+        return MISTAKE  # a ConnectionError by class, but waiting mends no password
+    if isinstance(error, (*PASSING, ClusterError)) or text.startswith("UNBLOCKED"):
+        return AWAY  # down, slow, starting or failing over
+    gone = isinstance(error, RedisClusterException) and "cannot be conn" in text
+    return AWAY if gone else MISTAKE  # else MOVED, WRONGTYPE, NOPERM, a bug of ours
+
+
+def decode(cached: Any) -> list[str] | None:  # differs: titles
+    """The titles in a cached value, or None: what is stored is input."""
+    with suppress(ValueError, RecursionError):
+        titles = json.loads(cached or "")
+        if isinstance(titles, list) and all(isinstance(one, str) for one in titles):
+            return titles
+    return None
 
 
 class Bestsellers:
-    def __init__(self, cache: redis.Redis, load: Callable[[str], Any], lock_ttl: float = 5, wait: float = 8) -> None:
-        self.cache, self.load = cache, load
-        self.lock_ttl, self.wait = lock_ttl, wait  # seconds
+    def __init__(self, cache: redis.Redis, load: Callable[[str], Any], lock_ttl: float = 5, wait: float = 30) -> None:
+        self.cache, self.load, self.lock_ttl, self.wait = cache, load, lock_ttl, wait  # in seconds
+        self.room = threading.BoundedSemaphore(10)  # loads under way in this process
         self.stats, self.counting = Counter[str](), threading.Lock()
 
     # --8<-- [start:read]
-    def get(self, category: str) -> Any:
+    def get(self, category: str) -> list[str]:
         token = uuid.uuid4().hex  # ours alone, so that we release no other's lock
-        cached = self.try_cache(self.value_or_lock, category, token)
-        if cached is not None:
-            return json.loads(cached)
-        try:
-            titles = self.load(category)
-            self.try_cache(self.store, category, titles)
+        titles = self.try_cache(self.value_or_lock, category, token)
+        if titles is not None:
+            return list(titles)
+        with self.held(category, token):
+            if not self.room.acquire(timeout=2):  # the bulkhead: all that is left
+                self.count(BUSY)  # where there is no lock
+                raise TimeoutError("busy: as many loads as may be are under way")
+            try:
+                titles = list(self.load(category))
+            finally:
+                self.room.release()
+            self.tell_cache(self.store, category, titles)
             return titles
-        finally:
-            self.try_cache(self.release, category, token)
 
     # --8<-- [end:read]
 
     # --8<-- [start:lock]
-    def value_or_lock(self, category: str, token: str) -> Any:
-        """Return the value, or None where the caller has to load it."""
+    def value_or_lock(self, category: str, token: str) -> list[str] | None:
+        """Return the titles, or None where the caller has to load them."""
         key, lock = cache_key(category), lock_key(category)
-        give_up = time.monotonic() + self.wait
+        give_up, pause = time.monotonic() + self.wait, 0.04
         while time.monotonic() < give_up:
-            if (cached := self.cache.get(key)) is not None:
-                return cached
+            if (titles := decode(self.cache.get(key))) is not None:
+                return titles
             if self.cache.set(lock, token, nx=True, px=round(self.lock_ttl * 1000)):
                 cached = self.cache.get(key)  # the second look
-                if cached is not None:
-                    self.release(category, token)
-                return cached
-            time.sleep(random.uniform(0.02, 0.06))  # jitter: do not poll in step
-        return None  # the lock is stuck: better a load too many than no answer
+                if (titles := decode(cached)) is not None:
+                    self.tell_cache(self.cache.eval, RELEASE, 1, lock, token)
+                elif cached is not None:
+                    self.count("corrupt values")
+                    self.cache.delete(key)  # or the NX of store would keep it
+                return titles
+            time.sleep(pause * random.uniform(0.5, 1.5))  # do not poll in step,
+            pause = min(pause * 1.2, 0.25)  # and not so often when it takes long
+        return None  # the lock is stuck: load without, as far as there is room
 
     # --8<-- [end:lock]
 
     # --8<-- [start:store]
-    def store(self, category: str, titles: Any) -> None:
-        value, ttl = json.dumps(titles, separators=(",", ":")), jitter(3600)
+    def store(self, category: str, titles: list[str]) -> None:
+        value = json.dumps(titles, separators=(",", ":"), default=str)
+        if decode(value) != titles:
+            raise redis.DataError(f"no titles: {titles!r}")  # no reader could use them
+        ttl = round(3600 * random.uniform(0.9, 1.1))
         self.cache.set(cache_key(category), value, ex=ttl, nx=True)  # first wins
 
-    def release(self, category: str, token: str) -> None:
-        self.cache.eval(RELEASE, 1, lock_key(category), token)
+    @contextmanager
+    def held(self, category: str, token: str) -> Iterator[None]:
+        """Extend our lock while we load, for as long as others wait; release it."""
+        done, until = threading.Event(), time.monotonic() + self.wait
+        lock, px = lock_key(category), round(self.lock_ttl * 1000)
+
+        def extend() -> None:
+            while not done.wait(self.lock_ttl / 3) and time.monotonic() < until:
+                self.tell_cache(self.cache.eval, EXTEND, 1, lock, token, px)
+
+        threading.Thread(target=extend, daemon=True).start()
+        try:
+            yield
+        finally:
+            done.set()
+            self.tell_cache(self.cache.eval, RELEASE, 1, lock, token)
 
     # --8<-- [end:store]
 
-    def try_cache(self, command: Any, *args: Any, **options: Any) -> Any:  # differs: threads count, so under a lock
+    def try_cache(self, command: Any, *args: Any, **options: Any) -> Any:
         try:
             return command(*args, **options)
-        except redis.AuthenticationError:
-            raise
-        except (redis.ConnectionError, redis.TimeoutError):
-            with self.counting:
-                self.stats["cache errors"] += 1
+        except (redis.RedisError, RedisClusterException) as error:
+            if self.failed(error) in (MISTAKE, BUSY):
+                raise
             return None
+
+    def tell_cache(self, command: Any, *args: Any, **options: Any) -> None:
+        try:
+            command(*args, **options)
+        except (redis.RedisError, RedisClusterException) as error:
+            if self.failed(error) == MISTAKE:
+                log.exception("a mistake that no outage excuses")
+
+    def failed(self, error: Exception) -> str:  # differs: threads count, so under a lock
+        kind = kind_of(error)
+        self.count(kind)
+        if isinstance(error, ReadOnlyError):
+            self.cache.connection_pool.disconnect(inuse_connections=False)
+        return kind
+
+    def count(self, what: str) -> None:
+        with self.counting:
+            self.stats[what] += 1
 
 
 def main() -> None:
     cache = connect(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379"))
     cache.delete(cache_key("scifi"), lock_key("scifi"))  # left by an earlier run
-    db = sqlite3.connect(":memory:", check_same_thread=False)
-    db.execute("CREATE TABLE books AS SELECT 'Dune' AS title, 'scifi' AS category, 9 AS sold")
     loads = []
 
     def load(category: str) -> list[str]:
         loads.append(category)
         time.sleep(0.2)  # a slow query
-        query = "SELECT title FROM books WHERE category = ? ORDER BY sold DESC LIMIT 10"
-        return [title for (title,) in db.execute(query, (category,))]
+        return ["Dune", "Solaris"]
 
     books = Bestsellers(cache, load)
     with ThreadPoolExecutor(50) as readers:

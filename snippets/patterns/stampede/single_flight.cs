@@ -7,7 +7,8 @@ using System.Collections.Concurrent;
 using System.Text.Json;
 using Microsoft.Data.Sqlite;
 using StackExchange.Redis;
-using static StackExchange.Redis.ConnectionFailureType;
+using StackExchange.Redis.Availability;
+using static StackExchange.Redis.RedisErrorKind;
 
 static class SingleFlight
 {
@@ -21,74 +22,132 @@ static class SingleFlight
             Ssl = uri.Scheme == "rediss",
             User = login.First(),
             Password = login.ElementAtOrDefault(1),
-            AbortOnConnectFail = false,
+            AbortOnConnectFail = false, // start without Redis, and go on trying
             ConnectTimeout = 500,
-            AsyncTimeout = 500,
+            AsyncTimeout = 500, // noticed only at a heartbeat, so make it beat often
             HeartbeatInterval = TimeSpan.FromMilliseconds(50),
-            BacklogPolicy = BacklogPolicy.FailFast,
+            BacklogPolicy = BacklogPolicy.FailFast, // no connection: fail at once
+            // a push that announces maintenance would stretch the timeouts
+            MaintenanceNotifications = MaintenanceNotificationMode.Disabled,
         });
     }
 
     public static string CacheKey(string category) => $"cache:bestsellers:{category}";
-    static string[] Decode(RedisValue json) => JsonSerializer.Deserialize<string[]>(json.ToString())!; // differs: titles
     static TimeSpan Jitter(TimeSpan t) => t * (0.9 + Random.Shared.NextDouble() / 5);
 
     // --8<-- [start:flight]
     public sealed class Flights<T>
     {
-        // GetOrAdd may call its factory twice, but only one Lazy is asked
+        // of two that GetOrAdd is given at once, only one Lazy is asked
         readonly ConcurrentDictionary<string, Lazy<Task<T>>> flights = new();
 
         /// <summary>Do the work for a key, or wait for whoever does it.</summary>
-        public Task<T> DoAsync(string key, Func<Task<T>> work) =>
-            flights.GetOrAdd(key, _ => new(() => FlyAsync(key, work))).Value;
+        public Task<T> DoAsync(string key, Func<Lazy<Task<T>>, Task<T>> work)
+        {
+            Lazy<Task<T>> mine = null!;
+            mine = new(() => FlyAsync(key, mine, work));
+            return flights.GetOrAdd(key, mine).Value;
+        }
 
-        async Task<T> FlyAsync(string key, Func<Task<T>> work)
+        async Task<T> FlyAsync(
+            string key, Lazy<Task<T>> mine, Func<Lazy<Task<T>>, Task<T>> work)
         {
             // a failure reaches all who wait, and none later
-            try { return await work(); }
-            finally { flights.TryRemove(key, out _); }
+            try { return await work(mine); }
+            finally { flights.TryRemove(new(key, mine)); }
         }
+
+        public bool IsOpen(string key, Lazy<Task<T>> flight) =>
+            flights.Contains(new(key, flight));
+
+        /// <summary>Let nobody join a flight that is under way.</summary>
+        public void Close(string key) => flights.TryRemove(key, out _);
     }
     // --8<-- [end:flight]
+
+    /// <summary>The titles in a cached value, or null: what is stored is input.</summary>
+    static string[]? Decode(RedisValue json) // differs: titles
+    {
+        try
+        {
+            var titles = JsonSerializer.Deserialize<string[]>(json.ToString());
+            return titles?.All(title => title is not null) is true ? titles : null;
+        }
+        catch (JsonException) { return null; } // nothing, or no JSON, or no list of texts
+    }
+
+    enum Kind { Away, Refused, Mistake }
+
+    /// <summary>What an error of Redis or its client means to us.</summary>
+    static Kind KindOf(Exception e) => new FaultContext(e).ErrorKind switch
+    {
+        OutOfMemory or Misconfigured or NoReplicas => Kind.Refused, // it serves reads
+        ConnectionFault when BadLogin(e) || e.Message.Contains("hashslot") // a MOVED
+            => Kind.Mistake, // waiting mends no password, and finds no other shard
+        ConnectionFault or RedisErrorKind.Timeout or Loading or MaxClients
+            or ReadOnly or ClusterDown or MasterDown or TryAgain => Kind.Away, // passes
+        _ => Kind.Mistake, // WRONGTYPE, NOPERM, a bug of ours
+    };
+
+    static bool BadLogin(Exception? e) => e is RedisConnectionException known
+        && known.FailureType is ConnectionFailureType.AuthenticationFailure
+        || e is not null && BadLogin(e.InnerException);
 
     public sealed class Bestsellers(IDatabase cache, Func<string, Task<string[]>> load)
     {
         readonly Flights<string[]> flights = new();
-        public int CacheErrors;
+        public int CacheErrors, RefusedWrites, Mistakes, CorruptValues;
 
         // --8<-- [start:read]
-        public Task<string[]> GetAsync(string category) =>
-            flights.DoAsync(category, () => ReadAsync(category));
+        public async Task<string[]> GetAsync(string category) => // an array of its own
+            [.. await flights.DoAsync(category, flight => ReadAsync(category, flight))];
 
         /// <summary>Cache-aside: GET, load, SET, all inside the flight.</summary>
-        async Task<string[]> ReadAsync(string category)
+        async Task<string[]> ReadAsync(string category, Lazy<Task<string[]>> flight)
         {
             var key = CacheKey(category);
             var cached = await TryCacheAsync(() => cache.StringGetAsync(key));
-            if (!cached.IsNull) return Decode(cached);
+            if (Decode(cached) is { } known) return known;
+            if (!cached.IsNull) Interlocked.Increment(ref CorruptValues);
             var titles = await load(category);
             var value = JsonSerializer.Serialize(titles);
             var ttl = Jitter(TimeSpan.FromHours(1));
-            await TryCacheAsync(() => cache.StringSetAsync(key, value, ttl));
+            if (flights.IsOpen(category, flight)) // no write has closed it
+                await TellCacheAsync(() => cache.StringSetAsync(key, value, ttl));
             return titles;
+        }
+
+        /// <summary>Call this after a commit: what was read before is old.</summary>
+        public async Task ChangedAsync(string category)
+        {
+            await TellCacheAsync(() => cache.KeyDeleteAsync(CacheKey(category)));
+            flights.Close(category); // whoever asks from now on reads anew
         }
         // --8<-- [end:read]
 
         async Task<T?> TryCacheAsync<T>(Func<Task<T>> command)
         {
             try { return await command(); }
-            catch (Exception e) when (IsOutage(e))
+            catch (Exception e) when (Counted(e) is not Kind.Mistake) { return default; }
+        }
+
+        async Task TellCacheAsync(Func<Task> command)
+        {
+            try { await command(); }
+            catch (Exception e)
             {
-                Interlocked.Increment(ref CacheErrors);
-                return default;
+                if (Counted(e) is Kind.Mistake) Console.Error.WriteLine(e); // be loud
             }
         }
 
-        static bool IsOutage(Exception e) => e is RedisTimeoutException
-            or RedisConnectionException && !BadLogin(e) && !e.Message.Contains("hashslot");
-        static bool BadLogin(Exception? e) => e is not null && (BadLogin(e.InnerException)
-            || e is RedisConnectionException { FailureType: AuthenticationFailure });
+        Kind Counted(Exception e)
+        {
+            var kind = KindOf(e);
+            ref var count = ref kind == Kind.Away ? ref CacheErrors
+                : ref kind == Kind.Refused ? ref RefusedWrites : ref Mistakes;
+            Interlocked.Increment(ref count);
+            return kind;
+        }
     }
 
     static async Task Main()

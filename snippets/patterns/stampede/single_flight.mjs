@@ -11,7 +11,8 @@ export function connect(url) {
     connectTimeout: 500,
     commandTimeout: 500,
     maxRetriesPerRequest: 1,
-    retryStrategy: () => 50 + Math.random() * 50,
+    retryStrategy: (n) => Math.min(2 ** n * 25, 1000) * (0.5 + Math.random() / 2),
+    reconnectOnError: ({ message }) => message.startsWith("READONLY"), // a replica
   });
   client.on("error", (error) => console.error(error.code ?? error.message));
   return client;
@@ -25,52 +26,111 @@ export class SingleFlight {
   flights = new Map();
 
   /** Do the work for a key, or wait for the caller who is doing it already. */
-  do(key, work) {
+  async do(key, work) {
     let flight = this.flights.get(key);
     if (flight === undefined) {
-      // a failure reaches all who wait, and none later
-      flight = work().finally(() => this.flights.delete(key));
+      const isOpen = () => this.flights.get(key) === flight;
+      flight = work(isOpen).finally(() => {
+        // a failure reaches all who wait, and none later
+        if (isOpen()) this.flights.delete(key);
+      });
       this.flights.set(key, flight);
     }
-    return flight;
+    return structuredClone(await flight); // each gets a list of its own
+  }
+
+  /** Let nobody join a flight that is under way. */
+  close(key) {
+    this.flights.delete(key);
   }
 }
 // --8<-- [end:flight]
+
+const [AWAY, REFUSED, MISTAKE] = ["cache errors", "refused writes", "mistakes"];
+const REFUSALS = /^(OOM|MISCONF|NOREPLICAS) /; // it is well, and serves reads
+const PASSING = new RegExp(
+  "^(LOADING|READONLY|CLUSTERDOWN|MASTERDOWN|TRYAGAIN|UNBLOCKED|ERR max number" +
+    // ioredis has no class for an outage, only these messages
+    "|Command timed out|Connection is closed|Reached the max retr|Stream isn't wri" +
+    "|Cluster isn't ready|Failed to refresh slots|Too many Cluster redirections)",
+);
+
+/** What an error of Redis or its client means to us. */
+function kindOf({ message }) {
+  if (REFUSALS.test(message)) return REFUSED;
+  return PASSING.test(message) ? AWAY : MISTAKE;
+}
+
+const areTitles = (them) => Array.isArray(them) && them.every((one) => typeof one === "string");
+
+/** The titles in a cached value, or null: what is stored is input. */
+function decode(cached) { // differs: titles
+  try {
+    const titles = JSON.parse(cached);
+    return areTitles(titles) ? titles : null;
+  } catch {
+    return null;
+  }
+}
 
 export class Bestsellers {
   constructor(cache, load) {
     this.cache = cache;
     this.load = load;
     this.flights = new SingleFlight();
-    this.stats = { "cache errors": 0 };
+    this.stats = { [AWAY]: 0, [REFUSED]: 0, [MISTAKE]: 0, "corrupt values": 0 };
   }
 
   // --8<-- [start:read]
   get(category) {
-    return this.flights.do(category, () => this.read(category));
+    return this.flights.do(category, (isOpen) => this.read(category, isOpen));
   }
 
   /** Cache-aside, as ever: GET, load, SET. All three are inside the flight. */
-  async read(category) {
-    const key = cacheKey(category);
-    const cached = await this.tryCache(() => this.cache.get(key));
-    if (cached !== null) return JSON.parse(cached);
+  async read(category, isOpen) {
+    const cached = await this.tryCache(() => this.cache.get(cacheKey(category)));
+    const known = decode(cached);
+    if (known !== null) return known;
+    if (cached !== null) this.stats["corrupt values"] += 1;
     const titles = await this.load(category);
-    const value = JSON.stringify(titles);
-    await this.tryCache(() => this.cache.set(key, value, "EX", jitter(3600)));
+    if (isOpen()) // no write has closed the flight
+      await this.tellCache(() => this.store(category, titles));
     return titles;
   }
+
+  /** Call this after a commit: what was read before it is old. */
+  async changed(category) {
+    await this.tellCache(() => this.cache.del(cacheKey(category)));
+    this.flights.close(category); // whoever asks from now on reads anew
+  }
   // --8<-- [end:read]
+
+  async store(category, titles) {
+    if (!areTitles(titles)) throw new Error(`no titles: ${titles}`); // for no reader
+    await this.cache.set(cacheKey(category), JSON.stringify(titles), "EX", jitter(3600));
+  }
 
   async tryCache(command) {
     try {
       return await command();
     } catch (error) {
-      const outage = /^(Command timed out|Connection is closed|Reached the max retr)/;
-      if (!outage.test(error.message)) throw error;
-      this.stats["cache errors"] += 1;
+      if (this.failed(error) === MISTAKE) throw error;
       return null;
     }
+  }
+
+  async tellCache(command) {
+    try {
+      await command();
+    } catch (error) {
+      if (this.failed(error) === MISTAKE) console.error(error); // be loud
+    }
+  }
+
+  failed(error) {
+    const kind = kindOf(error);
+    this.stats[kind] += 1;
+    return kind;
   }
 }
 

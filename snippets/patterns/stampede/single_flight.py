@@ -3,7 +3,9 @@
 # ///
 """Single flight in one process: callers that ask for the same key while it is being read share that one read."""
 
+import copy
 import json
+import logging
 import os
 import random
 import sqlite3
@@ -12,22 +14,39 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
+from redis.exceptions import (
+    ClusterError,
+    MaxConnectionsError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisClusterException,
+    TryAgainError,
+)
+from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
+
+log = logging.getLogger(__name__)
 
 
 def connect(url: str) -> redis.Redis:
-    return redis.Redis.from_url(
+    pool = redis.BlockingConnectionPool.from_url(
         url,
+        max_connections=100,
+        timeout=2,
         decode_responses=True,
         encoding_errors="replace",
         socket_connect_timeout=0.5,
         socket_timeout=0.5,
+        maint_notifications_config=MaintNotificationsConfig(enabled=False),
         retry=Retry(NoBackoff(), retries=0),
     )
+    return redis.Redis.from_pool(pool)
 
 
 def cache_key(category: str) -> str:
@@ -44,7 +63,7 @@ class SingleFlight:
         self.flights: dict[str, Future[Any]] = {}
         self.lock = threading.Lock()
 
-    def do(self, key: str, work: Callable[[], Any]) -> Any:
+    def do(self, key: str, work: Callable[[Future[Any]], Any]) -> Any:
         """Do the work for a key, or wait for whoever does it."""
         with self.lock:
             flight = self.flights.get(key)
@@ -52,16 +71,52 @@ class SingleFlight:
                 flight = self.flights[key] = Future()
         if mine:
             try:
-                flight.set_result(work())
+                flight.set_result(work(flight))
             except BaseException as error:
                 flight.set_exception(error)  # for all who wait
             finally:
-                with self.lock:
-                    del self.flights[key]
-        return flight.result()
+                self.close(key, flight)
+        return copy.deepcopy(flight.result())  # each gets a list of its own
+
+    def is_open(self, key: str, flight: Future[Any]) -> bool:
+        return self.flights.get(key) is flight
+
+    def close(self, key: str, flight: Future[Any] | None = None) -> None:
+        """Let nobody join this flight, or any that is under way."""
+        with self.lock:
+            if flight is None or self.is_open(key, flight):
+                self.flights.pop(key, None)
 
 
 # --8<-- [end:flight]
+
+
+AWAY, REFUSED, BUSY, MISTAKE = "cache errors", "refused writes", "busy", "mistakes"
+PASSING = redis.ConnectionError, redis.TimeoutError, ReadOnlyError, TryAgainError
+
+
+def kind_of(error: Exception) -> str:
+    """What an error of Redis or its client means to us."""
+    text = str(error)
+    if isinstance(error, OutOfMemoryError) or text[:7] in ("MISCONF", "NOREPLI"):
+        return REFUSED  # Redis is well, serves reads, and takes no writes
+    if isinstance(error, MaxConnectionsError) or text == "No connection available.":
+        return BUSY  # our own pool is exhausted: Redis was not asked
+    if isinstance(error, redis.AuthenticationError):
+        return MISTAKE  # a ConnectionError by class, but waiting mends no password
+    if isinstance(error, (*PASSING, ClusterError)) or text.startswith("UNBLOCKED"):
+        return AWAY  # down, slow, starting or failing over
+    gone = isinstance(error, RedisClusterException) and "cannot be conn" in text
+    return AWAY if gone else MISTAKE  # else MOVED, WRONGTYPE, NOPERM, a bug of ours
+
+
+def decode(cached: Any) -> list[str] | None:  # differs: titles
+    """The titles in a cached value, or None: what is stored is input."""
+    with suppress(ValueError, RecursionError):
+        titles = json.loads(cached or "")
+        if isinstance(titles, list) and all(isinstance(one, str) for one in titles):
+            return titles
+    return None
 
 
 class Bestsellers:
@@ -71,31 +126,59 @@ class Bestsellers:
         self.stats, self.counting = Counter[str](), threading.Lock()
 
     # --8<-- [start:read]
-    def get(self, category: str) -> Any:
-        return self.flights.do(category, lambda: self.read(category))
+    def get(self, category: str) -> list[str]:
+        return list(self.flights.do(category, partial(self.read, category)))
 
-    def read(self, category: str) -> Any:
+    def read(self, category: str, flight: Future[Any]) -> list[str]:
         """Cache-aside, as ever: GET, load, SET. All three are inside the flight."""
-        key = cache_key(category)
-        cached = self.try_cache(self.cache.get, key)
+        cached: Any = self.try_cache(self.cache.get, cache_key(category))
+        if (titles := decode(cached)) is not None:
+            return titles
         if cached is not None:
-            return json.loads(cached)
-        titles = self.load(category)
-        value, ttl = json.dumps(titles, separators=(",", ":")), jitter(3600)
-        self.try_cache(self.cache.set, key, value, ex=ttl)
+            self.count("corrupt values")
+        titles = list(self.load(category))
+        if self.flights.is_open(category, flight):  # no write has closed it
+            self.tell_cache(self.store, category, titles)
         return titles
+
+    def changed(self, category: str) -> None:
+        """Call this after a commit: what was read before it is old."""
+        self.tell_cache(self.cache.delete, cache_key(category))
+        self.flights.close(category)  # whoever asks from now on reads anew
 
     # --8<-- [end:read]
 
-    def try_cache(self, command: Any, *args: Any, **options: Any) -> Any:  # differs: threads count, so under a lock
+    def store(self, category: str, titles: list[str]) -> None:
+        value = json.dumps(titles, separators=(",", ":"), default=str)
+        if decode(value) != titles:
+            raise redis.DataError(f"no titles: {titles!r}")  # no reader could use them
+        self.cache.set(cache_key(category), value, ex=jitter(3600))
+
+    def try_cache(self, command: Any, *args: Any, **options: Any) -> Any:
         try:
             return command(*args, **options)
-        except redis.AuthenticationError:
-            raise
-        except (redis.ConnectionError, redis.TimeoutError):
-            with self.counting:
-                self.stats["cache errors"] += 1
+        except (redis.RedisError, RedisClusterException) as error:
+            if self.failed(error) in (MISTAKE, BUSY):
+                raise
             return None
+
+    def tell_cache(self, command: Any, *args: Any, **options: Any) -> None:
+        try:
+            command(*args, **options)
+        except (redis.RedisError, RedisClusterException) as error:
+            if self.failed(error) == MISTAKE:
+                log.exception("a mistake that no outage excuses")
+
+    def failed(self, error: Exception) -> str:  # differs: threads count, so under a lock
+        kind = kind_of(error)
+        self.count(kind)
+        if isinstance(error, ReadOnlyError):
+            self.cache.connection_pool.disconnect(inuse_connections=False)
+        return kind
+
+    def count(self, what: str) -> None:
+        with self.counting:
+            self.stats[what] += 1
 
 
 def main() -> None:

@@ -6,14 +6,16 @@
 using System.Text.Json;
 using Microsoft.Data.Sqlite;
 using StackExchange.Redis;
-using static StackExchange.Redis.ConnectionFailureType;
+using StackExchange.Redis.Availability;
+using static StackExchange.Redis.RedisErrorKind;
 
 static class StaleWhileRevalidate
 {
     const int Fresh = 60; // seconds until a new value is wanted: the soft expiry, in the value
-    static readonly TimeSpan Ttl = TimeSpan.FromHours(1); // the hard one, on the key
+    public static readonly TimeSpan Ttl = TimeSpan.FromMinutes(6); // the hard one, on the key
     public static readonly TimeSpan LockTtl = TimeSpan.FromSeconds(10); // longer than a load
-    static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+    static readonly JsonSerializerOptions Json = new(JsonSerializerOptions.Strict)
+    { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
     const string Release = """
         if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
         return 0
@@ -29,23 +31,52 @@ static class StaleWhileRevalidate
             Ssl = uri.Scheme == "rediss",
             User = login.First(),
             Password = login.ElementAtOrDefault(1),
-            AbortOnConnectFail = false,
+            AbortOnConnectFail = false, // start without Redis, and go on trying
             ConnectTimeout = 500,
-            AsyncTimeout = 500,
+            AsyncTimeout = 500, // noticed only at a heartbeat, so make it beat often
             HeartbeatInterval = TimeSpan.FromMilliseconds(50),
-            BacklogPolicy = BacklogPolicy.FailFast,
+            BacklogPolicy = BacklogPolicy.FailFast, // no connection: fail at once
+            // a push that announces maintenance would stretch the timeouts
+            MaintenanceNotifications = MaintenanceNotificationMode.Disabled,
         });
     }
 
-    public static string CacheKey(string category) => $"cache:bestsellers:{category}";
-    public static string LockKey(string category) => $"lock:bestsellers:{category}";
-    static Entry Decode(RedisValue json) => JsonSerializer.Deserialize<Entry>(json.ToString(), Json)!; // differs: an entry
+    public static string CacheKey(string category) => $"cache:soft:bestsellers:{category}"; // differs: an entry
+    public static string LockKey(string category) => $"lock:soft:bestsellers:{category}"; // differs: an entry
     public sealed record Entry(string[] Value, long FreshUntil);
+
+    /// <summary>The titles and their soft expiry, or null: what is stored is input.</summary>
+    static Entry? Decode(RedisValue json) // differs: an entry
+    {
+        try
+        {
+            var entry = JsonSerializer.Deserialize<Entry>(json.ToString(), Json);
+            return entry?.Value.All(title => title is not null) is true ? entry : null;
+        }
+        catch (JsonException) { return null; } // nothing, or no JSON, or no entry
+    }
+
+    enum Kind { Away, Refused, Mistake }
+
+    /// <summary>What an error of Redis or its client means to us.</summary>
+    static Kind KindOf(Exception e) => new FaultContext(e).ErrorKind switch
+    {
+        OutOfMemory or Misconfigured or NoReplicas => Kind.Refused, // it serves reads
+        ConnectionFault when BadLogin(e) || e.Message.Contains("hashslot") // a MOVED
+            => Kind.Mistake, // waiting mends no password, and finds no other shard
+        ConnectionFault or RedisErrorKind.Timeout or Loading or MaxClients
+            or ReadOnly or ClusterDown or MasterDown or TryAgain => Kind.Away, // passes
+        _ => Kind.Mistake, // WRONGTYPE, NOPERM, a bug of ours
+    };
+
+    static bool BadLogin(Exception? e) => e is RedisConnectionException known
+        && known.FailureType is ConnectionFailureType.AuthenticationFailure
+        || e is not null && BadLogin(e.InnerException);
 
     public sealed class Bestsellers(IDatabase cache, Func<string, Task<string[]>> load)
     {
         public Func<long> Now { get; init; } = () => DateTimeOffset.UtcNow.ToUnixTimeSeconds();
-        public int Refreshes, FailedRefreshes, CacheErrors;
+        public int Refreshes, FailedRefreshes, CacheErrors, RefusedWrites, Mistakes, CorruptValues;
         public Task Refreshing { get; private set; } = Task.CompletedTask; // the latest, to wait for
 
         // --8<-- [start:read]
@@ -53,17 +84,17 @@ static class StaleWhileRevalidate
         {
             var key = CacheKey(category);
             var cached = await TryCacheAsync(() => cache.StringGetAsync(key));
-            if (cached.IsNull) // nothing to serve: this caller waits
+            if (Decode(cached) is not { } entry) // nothing to serve: this caller waits
             {
+                if (!cached.IsNull) Interlocked.Increment(ref CorruptValues);
                 var titles = await load(category);
-                await TryCacheAsync(() => StoreAsync(category, titles, When.Always));
+                await TellCacheAsync(() => StoreAsync(category, titles, When.Always));
                 return titles;
             }
-            if (IsStale(cached)) await StartRefreshAsync(category);
-            return Decode(cached).Value; // fresh or not, at once
+            if (entry.FreshUntil <= Now())
+                await TellCacheAsync(() => StartRefreshAsync(category));
+            return entry.Value; // fresh or not, at once
         }
-
-        bool IsStale(RedisValue cached) => Decode(cached).FreshUntil <= Now();
 
         Task<bool> StoreAsync(string category, string[] titles, When when) =>
             cache.StringSetAsync(CacheKey(category), JsonSerializer.Serialize(
@@ -75,8 +106,7 @@ static class StaleWhileRevalidate
         {
             RedisKey key = LockKey(category);
             RedisValue token = Guid.NewGuid().ToString();
-            var take = () => cache.StringSetAsync(key, token, LockTtl, When.NotExists);
-            if (await TryCacheAsync(take)) // NX: one reader of all gets it
+            if (await cache.StringSetAsync(key, token, LockTtl, When.NotExists)) // one
                 Refreshing = Task.Run(() => RefreshAsync(category, token)); // not awaited
         }
 
@@ -85,7 +115,7 @@ static class StaleWhileRevalidate
             try
             {
                 var cached = await cache.StringGetAsync(CacheKey(category));
-                if (!cached.IsNull && IsStale(cached)) // still: none came first
+                if (Decode(cached)?.FreshUntil <= Now()) // still: none came first
                 {
                     Interlocked.Increment(ref Refreshes);
                     await StoreAsync(category, await load(category), When.Exists);
@@ -103,17 +133,26 @@ static class StaleWhileRevalidate
         async Task<T?> TryCacheAsync<T>(Func<Task<T>> command)
         {
             try { return await command(); }
-            catch (Exception e) when (IsOutage(e))
+            catch (Exception e) when (Counted(e) is not Kind.Mistake) { return default; }
+        }
+
+        async Task TellCacheAsync(Func<Task> command)
+        {
+            try { await command(); }
+            catch (Exception e)
             {
-                Interlocked.Increment(ref CacheErrors);
-                return default;
+                if (Counted(e) is Kind.Mistake) Console.Error.WriteLine(e); // be loud
             }
         }
 
-        static bool IsOutage(Exception e) => e is RedisTimeoutException
-            or RedisConnectionException && !BadLogin(e) && !e.Message.Contains("hashslot");
-        static bool BadLogin(Exception? e) => e is not null && (BadLogin(e.InnerException)
-            || e is RedisConnectionException { FailureType: AuthenticationFailure });
+        Kind Counted(Exception e)
+        {
+            var kind = KindOf(e);
+            ref var count = ref kind == Kind.Away ? ref CacheErrors
+                : ref kind == Kind.Refused ? ref RefusedWrites : ref Mistakes;
+            Interlocked.Increment(ref count);
+            return kind;
+        }
     }
 
     static async Task Main()

@@ -7,7 +7,7 @@ import { DatabaseSync } from "node:sqlite";
 import { Redis } from "ioredis";
 
 export const FRESH = 60; // seconds until a new value is wanted: the soft expiry, inside the value
-export const TTL = 3600; // seconds until an old value is worse than none: the hard one, on the key
+export const TTL = 360; // seconds until an old value is worse than none: the hard one, on the key
 export const LOCK_TTL = 10; // seconds: longer than a load, and the pause after a failed one
 const RELEASE = `if redis.call('GET', KEYS[1]) == ARGV[1] then
   return redis.call('DEL', KEYS[1]) end
@@ -18,57 +18,84 @@ export function connect(url) {
     connectTimeout: 500,
     commandTimeout: 500,
     maxRetriesPerRequest: 1,
-    retryStrategy: () => 50 + Math.random() * 50,
+    retryStrategy: (n) => Math.min(2 ** n * 25, 1000) * (0.5 + Math.random() / 2),
+    reconnectOnError: ({ message }) => message.startsWith("READONLY"), // a replica
   });
   client.on("error", (error) => console.error(error.code ?? error.message));
   return client;
 }
 
-export const cacheKey = (category) => `cache:bestsellers:${category}`;
-export const lockKey = (category) => `lock:bestsellers:${category}`;
+export const cacheKey = (category) => `cache:soft:bestsellers:${category}`; // differs: an entry, not titles
+export const lockKey = (category) => `lock:soft:bestsellers:${category}`; // differs: of an entry
+
+const [AWAY, REFUSED, MISTAKE] = ["cache errors", "refused writes", "mistakes"];
+const REFUSALS = /^(OOM|MISCONF|NOREPLICAS) /; // it is well, and serves reads
+const PASSING = new RegExp(
+  "^(LOADING|READONLY|CLUSTERDOWN|MASTERDOWN|TRYAGAIN|UNBLOCKED|ERR max number" +
+    // ioredis has no class for an outage, only these messages
+    "|Command timed out|Connection is closed|Reached the max retr|Stream isn't wri" +
+    "|Cluster isn't ready|Failed to refresh slots|Too many Cluster redirections)",
+);
+
+/** What an error of Redis or its client means to us. */
+function kindOf({ message }) {
+  if (REFUSALS.test(message)) return REFUSED;
+  return PASSING.test(message) ? AWAY : MISTAKE;
+}
+
+const areTitles = (them) => Array.isArray(them) && them.every((one) => typeof one === "string");
+
+/** The titles and their soft expiry, or null: what is stored is input. */
+function decode(cached) { // differs: an entry
+  try {
+    const entry = JSON.parse(cached);
+    return areTitles(entry.value) && Number.isInteger(entry.fresh_until) ? entry : null;
+  } catch {
+    return null;
+  }
+}
 
 export class Bestsellers {
   constructor(cache, load, now = () => Date.now() / 1000) {
     Object.assign(this, { cache, load, now });
-    this.stats = { refreshes: 0, "failed refreshes": 0, "cache errors": 0 };
+    this.stats = { [AWAY]: 0, [REFUSED]: 0, [MISTAKE]: 0, "corrupt values": 0, refreshes: 0, "failed refreshes": 0 };
     this.refreshing = null; // the latest refresh, to wait for
   }
 
   // --8<-- [start:read]
   async get(category) {
     const cached = await this.tryCache(() => this.cache.get(cacheKey(category)));
-    if (cached === null) {
-      const titles = await this.load(category); // cold: this caller waits
-      await this.tryCache(() => this.store(category, titles));
+    const entry = decode(cached);
+    if (entry === null) {
+      if (cached !== null) this.stats["corrupt values"] += 1;
+      const titles = await this.load(category); // nothing to serve: this caller waits
+      await this.tellCache(() => this.store(category, titles));
       return titles;
     }
-    if (this.isStale(cached)) await this.startRefresh(category);
-    return JSON.parse(cached).value; // fresh or not, at once
+    if (entry.fresh_until <= this.now())
+      await this.tellCache(() => this.startRefresh(category));
+    return entry.value; // fresh or not, at once
   }
 
-  isStale(cached) {
-    return JSON.parse(cached).fresh_until <= this.now();
-  }
-
-  store(category, titles, ...onlyIfThere) {
+  async store(category, titles, ...onlyIfThere) {
+    if (!areTitles(titles)) throw new Error(`no titles: ${titles}`); // for no reader
     const entry = { value: titles, fresh_until: Math.round(this.now()) + FRESH };
     const value = JSON.stringify(entry);
-    return this.cache.set(cacheKey(category), value, "EX", TTL, ...onlyIfThere);
+    await this.cache.set(cacheKey(category), value, "EX", TTL, ...onlyIfThere);
   }
   // --8<-- [end:read]
 
   // --8<-- [start:refresh]
   async startRefresh(category) {
     const [lock, token] = [lockKey(category), randomUUID()];
-    const take = () => this.cache.set(lock, token, "PX", LOCK_TTL * 1000, "NX");
-    if (await this.tryCache(take)) // NX: one reader of all gets it
+    if (await this.cache.set(lock, token, "PX", LOCK_TTL * 1000, "NX")) // one gets it
       this.refreshing = this.refresh(category, token); // not awaited
   }
 
   async refresh(category, token) {
     try {
-      const cached = await this.cache.get(cacheKey(category));
-      if (cached !== null && this.isStale(cached)) { // still: none came first
+      const entry = decode(await this.cache.get(cacheKey(category)));
+      if (entry?.fresh_until <= this.now()) { // still: none came before us
         this.stats.refreshes += 1;
         await this.store(category, await this.load(category), "XX");
       }
@@ -84,11 +111,23 @@ export class Bestsellers {
     try {
       return await command();
     } catch (error) {
-      const outage = /^(Command timed out|Connection is closed|Reached the max retr)/;
-      if (!outage.test(error.message)) throw error;
-      this.stats["cache errors"] += 1;
+      if (this.failed(error) === MISTAKE) throw error;
       return null;
     }
+  }
+
+  async tellCache(command) {
+    try {
+      await command();
+    } catch (error) {
+      if (this.failed(error) === MISTAKE) console.error(error); // be loud
+    }
+  }
+
+  failed(error) {
+    const kind = kindOf(error);
+    this.stats[kind] += 1;
+    return kind;
   }
 }
 

@@ -13,15 +13,26 @@ import uuid
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from contextlib import suppress
 from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
+from redis.exceptions import (
+    ClusterError,
+    MaxConnectionsError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisClusterException,
+    TryAgainError,
+)
+from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 
+log = logging.getLogger(__name__)
+
 FRESH = 60  # seconds until a new value is wanted: the soft expiry, inside the value
-TTL = 3600  # seconds until an old value is worse than none: the hard one, on the key
+TTL = 360  # seconds until an old value is worse than none: the hard one, on the key
 LOCK_TTL = 10  # seconds: longer than a load, and the pause after a failed one
 RELEASE = """if redis.call('GET', KEYS[1]) == ARGV[1] then
     return redis.call('DEL', KEYS[1]) end
@@ -29,85 +40,135 @@ return 0"""
 
 
 def connect(url: str) -> redis.Redis:
-    return redis.Redis.from_url(
+    pool = redis.BlockingConnectionPool.from_url(
         url,
+        max_connections=100,
+        timeout=2,
         decode_responses=True,
         encoding_errors="replace",
         socket_connect_timeout=0.5,
         socket_timeout=0.5,
+        maint_notifications_config=MaintNotificationsConfig(enabled=False),
         retry=Retry(NoBackoff(), retries=0),
     )
+    return redis.Redis.from_pool(pool)
 
 
-def cache_key(category: str) -> str:
-    return f"cache:bestsellers:{category}"
+def cache_key(category: str) -> str:  # differs: an entry, not titles
+    return f"cache:soft:bestsellers:{category}"
 
 
-def lock_key(category: str) -> str:
-    return f"lock:bestsellers:{category}"
+def lock_key(category: str) -> str:  # differs: of an entry
+    return f"lock:soft:bestsellers:{category}"
+
+
+AWAY, REFUSED, BUSY, MISTAKE = "cache errors", "refused writes", "busy", "mistakes"
+PASSING = redis.ConnectionError, redis.TimeoutError, ReadOnlyError, TryAgainError
+
+
+def kind_of(error: Exception) -> str:
+    """What an error of Redis or its client means to us."""
+    text = str(error)
+    if isinstance(error, OutOfMemoryError) or text[:7] in ("MISCONF", "NOREPLI"):
+        return REFUSED  # Redis is well, serves reads, and takes no writes
+    if isinstance(error, MaxConnectionsError) or text == "No connection available.":
+        return BUSY  # our own pool is exhausted: Redis was not asked
+    if isinstance(error, redis.AuthenticationError):
+        return MISTAKE  # a ConnectionError by class, but waiting mends no password
+    if isinstance(error, (*PASSING, ClusterError)) or text.startswith("UNBLOCKED"):
+        return AWAY  # down, slow, starting or failing over
+    gone = isinstance(error, RedisClusterException) and "cannot be conn" in text
+    return AWAY if gone else MISTAKE  # else MOVED, WRONGTYPE, NOPERM, a bug of ours
+
+
+def decode(cached: str | None) -> tuple[list[str], int] | None:  # differs: an entry
+    """The titles and their soft expiry, or None: what is stored is input."""
+    with suppress(ValueError, TypeError, KeyError, RecursionError):
+        entry = json.loads(cached or "")
+        titles, fresh_until = entry["value"], entry["fresh_until"]
+        are_texts = isinstance(titles, list) and all(isinstance(one, str) for one in titles)
+        if are_texts and type(fresh_until) is int:
+            return titles, fresh_until
+    return None
 
 
 class Bestsellers:
     def __init__(self, cache: redis.Redis, load: Callable[[str], Any], now: Callable[[], float] = time.time) -> None:
         self.cache, self.load, self.now = cache, load, now
         self.stats, self.counting = Counter[str](), threading.Lock()
-        self.pool = ThreadPoolExecutor(4, thread_name_prefix="revalidate")
+        self.pools: dict[int, ThreadPoolExecutor] = {}  # a fork has no threads of its parent
         self.refreshing: Any = None  # the latest refresh, to wait for
 
     # --8<-- [start:read]
-    def get(self, category: str) -> Any:
-        cached = self.try_cache(self.cache.get, cache_key(category))
-        if cached is None:  # nothing to serve: this caller waits
-            titles = self.load(category)
-            self.try_cache(self.store, category, titles)
+    def get(self, category: str) -> list[str]:
+        cached: Any = self.try_cache(self.cache.get, cache_key(category))
+        if (entry := decode(cached)) is None:  # nothing to serve: this caller waits
+            if cached is not None:
+                self.count("corrupt values")
+            titles = list(self.load(category))
+            self.tell_cache(self.store, category, titles)
             return titles
-        if self.is_stale(cached):
-            self.start_refresh(category)
-        return json.loads(cached)["value"]  # fresh or not, at once
+        titles, fresh_until = entry
+        if fresh_until <= self.now():
+            self.tell_cache(self.start_refresh, category)
+        return titles  # fresh or not, at once
 
-    def is_stale(self, cached: str) -> bool:
-        return bool(json.loads(cached)["fresh_until"] <= self.now())
-
-    def store(self, category: str, titles: Any, only_if_there: bool = False) -> None:
+    def store(self, category: str, titles: list[str], xx: bool = False) -> None:
         entry = {"value": titles, "fresh_until": round(self.now()) + FRESH}
-        value = json.dumps(entry, separators=(",", ":"))
-        self.cache.set(cache_key(category), value, ex=TTL, xx=only_if_there)
+        value = json.dumps(entry, separators=(",", ":"), default=str)
+        if decode(value) != (titles, entry["fresh_until"]):
+            raise redis.DataError(f"no titles: {titles!r}")  # no reader could use them
+        self.cache.set(cache_key(category), value, ex=TTL, xx=xx)
 
     # --8<-- [end:read]
 
     # --8<-- [start:refresh]
     def start_refresh(self, category: str) -> None:
         lock, token = lock_key(category), uuid.uuid4().hex
-        take = partial(self.cache.set, lock, token, nx=True, px=LOCK_TTL * 1000)
-        if self.try_cache(take):  # NX: one reader of all gets it
-            self.refreshing = self.pool.submit(self.refresh, category, token)
+        if self.cache.set(lock, token, nx=True, px=LOCK_TTL * 1000):  # one gets it
+            pool = self.pools.setdefault(os.getpid(), ThreadPoolExecutor(4))
+            self.refreshing = pool.submit(self.refresh, category, token)
 
     def refresh(self, category: str, token: str) -> None:
         try:
             cached: Any = self.cache.get(cache_key(category))
-            if cached is not None and self.is_stale(cached):  # still
+            entry = decode(cached)
+            if entry and entry[1] <= self.now():  # still: none came before us
                 self.count("refreshes")
-                self.store(category, self.load(category), only_if_there=True)
+                titles = list(self.load(category))
+                self.store(category, titles, xx=True)  # only if there
             self.cache.eval(RELEASE, 1, lock_key(category), token)
         except Exception:  # readers have the old value; the lock stays
             self.count("failed refreshes")
-            logging.exception("refresh of bestsellers %s", category)
+            log.exception("refresh of bestsellers %s", category)
 
     # --8<-- [end:refresh]
+
+    def try_cache(self, command: Any, *args: Any, **options: Any) -> Any:
+        try:
+            return command(*args, **options)
+        except (redis.RedisError, RedisClusterException) as error:
+            if self.failed(error) in (MISTAKE, BUSY):
+                raise
+            return None
+
+    def tell_cache(self, command: Any, *args: Any, **options: Any) -> None:
+        try:
+            command(*args, **options)
+        except (redis.RedisError, RedisClusterException) as error:
+            if self.failed(error) == MISTAKE:
+                log.exception("a mistake that no outage excuses")
+
+    def failed(self, error: Exception) -> str:  # differs: threads count, so under a lock
+        kind = kind_of(error)
+        self.count(kind)
+        if isinstance(error, ReadOnlyError):
+            self.cache.connection_pool.disconnect(inuse_connections=False)
+        return kind
 
     def count(self, what: str) -> None:
         with self.counting:
             self.stats[what] += 1
-
-    def try_cache(self, command: Any, *args: Any, **options: Any) -> Any:  # differs: threads count, so under a lock
-        try:
-            return command(*args, **options)
-        except redis.AuthenticationError:
-            raise
-        except (redis.ConnectionError, redis.TimeoutError):
-            with self.counting:
-                self.stats["cache errors"] += 1
-            return None
 
 
 def main() -> None:

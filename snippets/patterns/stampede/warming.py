@@ -35,19 +35,32 @@ def cache_key(category: str) -> str:
 
 
 # --8<-- [start:warm]
-def warm(cache: redis.Redis, db: sqlite3.Connection, rng: random.Random) -> int:
-    """Store the bestsellers of all categories. Return how many there are."""
+def bestsellers(db: sqlite3.Connection) -> dict[str, list[str]]:
     titles: dict[str, list[str]] = {}
     query = "SELECT category, title FROM books ORDER BY category, sold DESC"
     for category, title in db.execute(query):
         titles.setdefault(category, []).append(title)
+    return titles
 
+
+def warm(cache: redis.Redis, db: sqlite3.Connection, rng: random.Random) -> int:
+    """Store the bestsellers of all categories. Return how many were new."""
+    titles = bestsellers(db)
     batch = cache.pipeline(transaction=False)
-    for category, best in titles.items():
-        ttl = jitter(3600, rng)
-        batch.set(cache_key(category), json.dumps(best), ex=ttl, nx=True)
+    for category, best in titles.items():  # for a minute only, until we have
+        value = json.dumps(best, separators=(",", ":"))  # looked again
+        batch.set(cache_key(category), value, ex=60, nx=True)
+    stored = zip(titles, batch.execute(), strict=True)
+    ours = [category for category, is_new in stored if is_new]
+
+    newest = bestsellers(db)  # with each commit whose delete came before our SET
+    for category in ours:
+        if newest.get(category) == titles[category]:
+            batch.expire(cache_key(category), jitter(3600, rng))
+        else:
+            batch.delete(cache_key(category))
     batch.execute()
-    return len(titles)
+    return len(ours)
 
 
 # --8<-- [end:warm]

@@ -14,12 +14,23 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable
-from functools import partial
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import redis
 from redis.backoff import NoBackoff
+from redis.exceptions import (
+    ClusterError,
+    MaxConnectionsError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisClusterException,
+    TryAgainError,
+)
+from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
+
+log = logging.getLogger(__name__)
 
 Rng = Callable[[], float]  # like random.random: from 0 up to, never including, 1
 TTL = 60  # seconds until a value expires
@@ -30,14 +41,18 @@ return 0"""
 
 
 def connect(url: str) -> redis.Redis:
-    return redis.Redis.from_url(
+    pool = redis.BlockingConnectionPool.from_url(
         url,
+        max_connections=100,
+        timeout=2,
         decode_responses=True,
         encoding_errors="replace",
         socket_connect_timeout=0.5,
         socket_timeout=0.5,
+        maint_notifications_config=MaintNotificationsConfig(enabled=False),
         retry=Retry(NoBackoff(), retries=0),
     )
+    return redis.Redis.from_pool(pool)
 
 
 def keys(category: str) -> tuple[str, str]:
@@ -60,6 +75,34 @@ def is_due(entry: Entry, now: float, rng: Rng, beta: float = 1) -> bool:
 # --8<-- [end:lots]
 
 
+AWAY, REFUSED, BUSY, MISTAKE = "cache errors", "refused writes", "busy", "mistakes"
+PASSING = redis.ConnectionError, redis.TimeoutError, ReadOnlyError, TryAgainError
+
+
+def kind_of(error: Exception) -> str:
+    """What an error of Redis or its client means to us."""
+    text = str(error)
+    if isinstance(error, OutOfMemoryError) or text[:7] in ("MISCONF", "NOREPLI"):
+        return REFUSED  # Redis is well, serves reads, and takes no writes
+    if isinstance(error, MaxConnectionsError) or text == "No connection available.":
+        return BUSY  # our own pool is exhausted: Redis was not asked
+    if isinstance(error, redis.AuthenticationError):
+        return MISTAKE  # a ConnectionError by class, but waiting mends no password
+    if isinstance(error, (*PASSING, ClusterError)) or text.startswith("UNBLOCKED"):
+        return AWAY  # down, slow, starting or failing over
+    gone = isinstance(error, RedisClusterException) and "cannot be conn" in text
+    return AWAY if gone else MISTAKE  # else MOVED, WRONGTYPE, NOPERM, a bug of ours
+
+
+def decode(cached: str | None) -> Entry | None:  # differs: an entry of XFetch
+    """What is stored, or None where that is no entry: it is input."""
+    with suppress(ValueError, TypeError, OverflowError, RecursionError):
+        entry = Entry(**json.loads(cached or ""))
+        if math.isfinite(entry.delta) and math.isfinite(entry.expiry):
+            return entry
+    return None
+
+
 class Trending:
     def __init__(self, cache: redis.Redis, load: Callable[[str], Any]) -> None:
         self.cache, self.load = cache, load
@@ -71,57 +114,80 @@ class Trending:
         entry = self.try_cache(self.look, category)
         if entry is None:  # a cold key: this caller waits, like everyone beside it
             return self.load_and_store(category)
-        if is_due(entry, self.now(), self.rng) and (token := self.try_lock(category)):
+        if is_due(entry, self.now(), self.rng):
             try:
-                newest = self.try_cache(self.look, category)
-                if newest is None or newest.expiry <= entry.expiry:
-                    return self.load_and_store(category)
-            except Exception:  # the value at hand has not expired yet
-                logging.exception("early load of trending %s", category)
-            finally:
-                self.try_cache(self.release, category, token)
+                return self.load_early(category, entry)
+            except Exception as error:  # the value at hand has not expired yet
+                log.exception("early load of trending %s", category)
+                if isinstance(error, redis.RedisError | RedisClusterException):
+                    self.failed(error)
+                else:
+                    self.count("failed early loads")
         return entry.value
+
+    def load_early(self, category: str, entry: Entry) -> Any:
+        """Load if the lock is ours, and nobody has loaded since we looked."""
+        lock, token = keys(category)[1], uuid.uuid4().hex
+        if not self.cache.set(lock, token, nx=True, px=LOCK_TTL * 1000):
+            return entry.value
+        try:
+            newest = self.look(category)
+            if newest and newest.expiry > entry.expiry:
+                return newest.value
+            return self.load_and_store(category)
+        finally:
+            self.tell_cache(self.cache.eval, RELEASE, 1, lock, token)
 
     # --8<-- [end:read]
 
     # --8<-- [start:store]
     def look(self, category: str) -> Entry | None:
-        got: Any = self.cache.hgetall(keys(category)[0])
-        return Entry(*(json.loads(got[n]) for n in Entry._fields)) if got else None
+        cached: Any = self.cache.get(keys(category)[0])
+        if (entry := decode(cached)) is None and cached is not None:
+            self.count("corrupt values")
+        return entry
 
     def load_and_store(self, category: str) -> Any:
         started = self.now()
         value = self.load(category)
-        now, (key, _) = self.now(), keys(category)
-        fields = [json.dumps(value), now - started, now + TTL]
-        self.try_cache(self.store, key, fields)
+        delta = max(0.0, self.now() - started)  # a clock can be set back meanwhile
+        entry = Entry(value, delta, self.now() + TTL)
+        self.tell_cache(self.store, category, entry)
         return value
 
-    def store(self, key: str, fields: list[Any]) -> None:
-        both = self.cache.pipeline(transaction=True)  # never one without the other
-        both.hset(key, mapping=dict(zip(Entry._fields, fields, strict=True)))
-        both.expire(key, TTL)
-        both.execute()
+    def store(self, category: str, entry: Entry) -> None:
+        cached = json.dumps(entry._asdict(), separators=(",", ":"), default=str)
+        if decode(cached) != entry:
+            raise redis.DataError(f"no JSON: {entry!r}")  # no reader could use it
+        self.cache.set(keys(category)[0], cached, ex=TTL)
 
     # --8<-- [end:store]
 
-    def try_lock(self, category: str) -> str | None:
-        token = uuid.uuid4().hex
-        take = partial(self.cache.set, keys(category)[1], token, nx=True, px=LOCK_TTL * 1000)
-        return token if self.try_cache(take) else None
-
-    def release(self, category: str, token: str) -> None:
-        self.cache.eval(RELEASE, 1, keys(category)[1], token)
-
-    def try_cache(self, command: Any, *args: Any, **options: Any) -> Any:  # differs: threads count, so under a lock
+    def try_cache(self, command: Any, *args: Any, **options: Any) -> Any:
         try:
             return command(*args, **options)
-        except redis.AuthenticationError:
-            raise
-        except (redis.ConnectionError, redis.TimeoutError):
-            with self.counting:
-                self.stats["cache errors"] += 1
+        except (redis.RedisError, RedisClusterException) as error:
+            if self.failed(error) in (MISTAKE, BUSY):
+                raise
             return None
+
+    def tell_cache(self, command: Any, *args: Any, **options: Any) -> None:
+        try:
+            command(*args, **options)
+        except (redis.RedisError, RedisClusterException) as error:
+            if self.failed(error) == MISTAKE:
+                log.exception("a mistake that no outage excuses")
+
+    def failed(self, error: Exception) -> str:  # differs: threads count, so under a lock
+        kind = kind_of(error)
+        self.count(kind)
+        if isinstance(error, ReadOnlyError):
+            self.cache.connection_pool.disconnect(inuse_connections=False)
+        return kind
+
+    def count(self, what: str) -> None:
+        with self.counting:
+            self.stats[what] += 1
 
 
 def main() -> None:

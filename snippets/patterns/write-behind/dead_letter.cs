@@ -1,6 +1,6 @@
 #:package StackExchange.Redis@3.4.35
 #:property PublishAot=false
-// Write-behind, the dead letter: set entries aside that were delivered again and again and never acknowledged.
+// Write-behind, the dead letter: set entries aside that were tried again and again and never acknowledged.
 
 using StackExchange.Redis;
 
@@ -9,16 +9,18 @@ static class DeadLetter
     const string Stream = "stream:carts", Dead = "stream:carts:dead", Group = "writers";
 
     // --8<-- [start:bury]
-    public const int MaxDeliveries = 5;
-    const int IdleMs = 60_000; // longer than any worker takes: nobody holds it now
+    public const int MaxDeliveries = 5; // no worker claims it any more,
+    const int IdleMs = 60_000; // so nobody holds it: longer than any worker takes
 
     const string BuryScript = """
-        local idle, buried = {'IDLE', ARGV[2], '-', '+', 100}, 0
-        for _, held in ipairs(redis.call('XPENDING', KEYS[1], ARGV[1], unpack(idle))) do
-          local id, deliveries = held[1], held[4]
-          local entry = redis.call('XRANGE', KEYS[1], id, id)[1]
-          if entry and deliveries >= tonumber(ARGV[3]) then
-            redis.call('XADD', KEYS[2], '*', 'entry', id, unpack(entry[2]))
+        local idle, buried = {'IDLE', ARGV[2], '-', '+', 1000}, 0
+        local held = redis.pcall('XPENDING', KEYS[1], ARGV[1], unpack(idle))
+        if held.err then return held.err:find('^NOGROUP') and 0 or held end  -- a flush
+        for _, entry in ipairs(held) do
+          local id, deliveries = entry[1], entry[4]
+          local found = redis.call('XRANGE', KEYS[1], id, id)[1]
+          if found and deliveries >= tonumber(ARGV[3]) then
+            redis.call('XADD', KEYS[2], '*', 'entry', id, unpack(found[2]))
             redis.call('XACK', KEYS[1], ARGV[1], id)
             redis.call('XDEL', KEYS[1], id)
             buried = buried + 1
@@ -33,10 +35,29 @@ static class DeadLetter
             BuryScript, [Stream, Dead], [Group, idleMs, MaxDeliveries]);
     // --8<-- [end:bury]
 
+    public static async Task<ConnectionMultiplexer> ConnectAsync(string url)
+    {
+        var uri = new Uri(url); // which StackExchange.Redis does not read by itself
+        var login = uri.UserInfo.Split(':', 2).Select(Uri.UnescapeDataString);
+        return await ConnectionMultiplexer.ConnectAsync(new ConfigurationOptions
+        {
+            EndPoints = { { uri.Host, uri.Port < 0 ? 6379 : uri.Port } },
+            Ssl = uri.Scheme == "rediss",
+            User = login.First(),
+            Password = login.ElementAtOrDefault(1),
+            AbortOnConnectFail = false, // start without Redis, and go on trying
+            ConnectTimeout = 500,
+            AsyncTimeout = 500, // noticed only at a heartbeat, so make it beat often
+            HeartbeatInterval = TimeSpan.FromMilliseconds(50),
+            BacklogPolicy = BacklogPolicy.FailFast, // no connection: fail at once
+            // a push that announces maintenance would stretch the timeouts
+            MaintenanceNotifications = MaintenanceNotificationMode.Disabled,
+        });
+    }
+
     static async Task Main()
     {
-        var url = new Uri(Environment.GetEnvironmentVariable("REDIS_URL") ?? "redis://127.0.0.1:6379");
-        await using var redis = await ConnectionMultiplexer.ConnectAsync($"{url.Host}:{url.Port}");
+        await using var redis = await ConnectAsync(Environment.GetEnvironmentVariable("REDIS_URL") ?? "redis://127.0.0.1:6379");
         var cache = redis.GetDatabase();
         await cache.KeyDeleteAsync([Stream, Dead]); // left by an earlier run
         await cache.StreamCreateConsumerGroupAsync(Stream, Group, "0");

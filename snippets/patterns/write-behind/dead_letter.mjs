@@ -1,5 +1,5 @@
 // npm install ioredis@6.0.0
-// Write-behind, the dead letter: set entries aside that were delivered again and again and never acknowledged.
+// Write-behind, the dead letter: set entries aside that were tried again and again and never acknowledged.
 
 import { basename } from "node:path";
 import { Redis } from "ioredis";
@@ -7,16 +7,18 @@ import { Redis } from "ioredis";
 const [STREAM, DEAD, GROUP] = ["stream:carts", "stream:carts:dead", "writers"];
 
 // --8<-- [start:bury]
-export const MAX_DELIVERIES = 5;
-const IDLE_MS = 60_000; // longer than any worker takes: nobody holds the entry now
+export const MAX_DELIVERIES = 5; // what has had so many, no worker claims any more,
+const IDLE_MS = 60_000; // so nobody holds it after a time longer than any takes
 
 const BURY = `
-local idle, buried = {'IDLE', ARGV[2], '-', '+', 100}, 0
-for _, held in ipairs(redis.call('XPENDING', KEYS[1], ARGV[1], unpack(idle))) do
-  local id, deliveries = held[1], held[4]
-  local entry = redis.call('XRANGE', KEYS[1], id, id)[1]
-  if entry and deliveries >= tonumber(ARGV[3]) then
-    redis.call('XADD', KEYS[2], '*', 'entry', id, unpack(entry[2]))
+local idle, buried = {'IDLE', ARGV[2], '-', '+', 1000}, 0
+local held = redis.pcall('XPENDING', KEYS[1], ARGV[1], unpack(idle))
+if held.err then return held.err:find('^NOGROUP') and 0 or held end  -- a flush
+for _, entry in ipairs(held) do
+  local id, deliveries = entry[1], entry[4]
+  local found = redis.call('XRANGE', KEYS[1], id, id)[1]
+  if found and deliveries >= tonumber(ARGV[3]) then
+    redis.call('XADD', KEYS[2], '*', 'entry', id, unpack(found[2]))
     redis.call('XACK', KEYS[1], ARGV[1], id)
     redis.call('XDEL', KEYS[1], id)
     buried = buried + 1
@@ -30,8 +32,22 @@ export const bury = (cache, idleMs = IDLE_MS) =>
   cache.eval(BURY, 2, STREAM, DEAD, GROUP, idleMs, MAX_DELIVERIES);
 // --8<-- [end:bury]
 
+export function connect(url) {
+  const client = new Redis(url, {
+    connectTimeout: 500,
+    commandTimeout: 500,
+    maxRetriesPerRequest: 1,
+    // a client that nobody uses knocks once a second, not twenty times
+    retryStrategy: (n) => Math.min(2 ** n * 25, 1000) * (0.5 + Math.random() / 2),
+    reconnectOnError: ({ message }) => message.startsWith("READONLY"), // a replica
+  });
+  // without a listener ioredis prints the whole stack of each failed connection
+  client.on("error", (error) => console.error(error.code ?? error.message));
+  return client;
+}
+
 async function main() {
-  const cache = new Redis(process.env.REDIS_URL ?? "redis://127.0.0.1:6379");
+  const cache = connect(process.env.REDIS_URL ?? "redis://127.0.0.1:6379");
   await cache.del(STREAM, DEAD); // left by an earlier run
   await cache.xgroup("CREATE", STREAM, GROUP, "0", "MKSTREAM");
   await cache.xadd(STREAM, "1-0", "id", "1", "data", "no JSON");

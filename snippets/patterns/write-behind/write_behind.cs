@@ -3,76 +3,45 @@
 #:property PublishAot=false
 // Write-behind, the accepting side: a cart and its stream entry in one step; worker.cs takes it to the database.
 
+using System.Text.Json;
 using Microsoft.Data.Sqlite;
 using StackExchange.Redis;
-using static StackExchange.Redis.ConnectionFailureType;
+using StackExchange.Redis.Availability;
+using static StackExchange.Redis.RedisErrorKind;
 
 static class WriteBehind
 {
     // --8<-- [start:script]
-    const string Stream = "stream:carts", Group = "writers";
+    const string Stream = "stream:carts", Waiting = "stream:carts:waiting", Group = "writers";
     const int Limit = 10_000; // entries that may wait; beyond it, writes are refused
+    const int RepeatedS = 600; // s in which a repeat is known as one
 
     // One step: the entry's id is the cart's version, and Redis only counts it up.
-    const string Accept = """
-        if redis.call('XLEN', KEYS[2]) >= tonumber(ARGV[3]) then return false end
-        local version = redis.call('XADD', KEYS[2], '*', 'id', ARGV[1], 'data', ARGV[2])
+    public const string Accept = """
+        local accepted = redis.call('GET', KEYS[2])
+        if accepted then return accepted end  -- a repeat is no new write
+        if redis.call('XLEN', KEYS[3]) >= tonumber(ARGV[3]) then return false end
+        local version = redis.call('XADD', KEYS[3], '*', 'id', ARGV[1], 'data', ARGV[2])
         redis.call('DEL', KEYS[1])  -- and with it the TTL: this value must not go
         redis.call('HSET', KEYS[1], 'version', version, 'data', ARGV[2])
+        redis.call('HSET', KEYS[4], ARGV[1], version)  -- until the database has it
+        redis.call('SET', KEYS[2], version, 'EX', ARGV[4])
         return version
         """;
     // --8<-- [end:script]
 
+    // --8<-- [start:lost]
+    const string Lost = """
+        local lost = 0
+        for _, version in ipairs(redis.call('HVALS', KEYS[2])) do
+          if #redis.call('XRANGE', KEYS[1], version, version) == 0 then lost = lost + 1 end
+        end
+        return lost
+        """;
+    // --8<-- [end:lost]
+
     /// <summary>Too many writes wait for the database: refuse this one.</summary>
     public sealed class QueueFullException(int limit) : Exception($"{limit} writes wait");
-
-    public sealed class Carts(IDatabase cache, SqliteConnection db, int limit = Limit)
-    {
-        public int CacheErrors { get; private set; }
-
-        // --8<-- [start:accept]
-        /// <summary>Accept a cart; its version. If this throws, try it again.</summary>
-        public async Task<string> SaveAsync(string id, string json)
-        {
-            RedisKey[] keys = [$"cart:{id}", Stream];
-            var version = await cache.ScriptEvaluateAsync(Accept, keys, [id, json, limit]);
-            return (string?)version ?? throw new QueueFullException(limit);
-        }
-        // --8<-- [end:accept]
-
-        // --8<-- [start:read]
-        public async Task<string?> GetAsync(string id)
-        {
-            RedisValue data = default;
-            try { data = await cache.HashGetAsync($"cart:{id}", "data"); }
-            catch (Exception e) when (IsOutage(e)) { CacheErrors++; } // the row may be old
-            return data.IsNull ? await LoadAsync(id) : (string?)data;
-        }
-
-        async Task<string?> LoadAsync(string id) // and does not cache it: see the page
-        {
-            const string sql = "SELECT data FROM carts WHERE id = $id";
-            await using var query = new SqliteCommand(sql, db);
-            query.Parameters.AddWithValue("$id", id);
-            return await query.ExecuteScalarAsync() as string;
-        }
-        // --8<-- [end:read]
-
-        static bool IsOutage(Exception e) => e is RedisTimeoutException
-            or RedisConnectionException && !BadLogin(e) && !e.Message.Contains("hashslot");
-        static bool BadLogin(Exception? e) => e is not null && (BadLogin(e.InnerException)
-            || e is RedisConnectionException { FailureType: AuthenticationFailure });
-
-        // --8<-- [start:depth]
-        /// <summary>How much waits: alert on it. No lag: Redis cannot tell.</summary>
-        public async Task<(long Entries, long? Lag, int Pending)> DepthAsync()
-        {
-            var group = (await cache.StreamGroupInfoAsync(Stream)).Single();
-            var entries = await cache.StreamLengthAsync(Stream);
-            return (entries, group.Lag, group.PendingMessageCount);
-        }
-        // --8<-- [end:depth]
-    }
 
     public static async Task<ConnectionMultiplexer> ConnectAsync(string url)
     {
@@ -84,20 +53,115 @@ static class WriteBehind
             Ssl = uri.Scheme == "rediss",
             User = login.First(),
             Password = login.ElementAtOrDefault(1),
-            AbortOnConnectFail = false,
+            AbortOnConnectFail = false, // start without Redis, and go on trying
             ConnectTimeout = 500,
-            AsyncTimeout = 500,
+            AsyncTimeout = 500, // noticed only at a heartbeat, so make it beat often
             HeartbeatInterval = TimeSpan.FromMilliseconds(50),
-            BacklogPolicy = BacklogPolicy.FailFast,
+            BacklogPolicy = BacklogPolicy.FailFast, // no connection: fail at once
+            // a push that announces maintenance would stretch the timeouts
+            MaintenanceNotifications = MaintenanceNotificationMode.Disabled,
         });
+    }
+
+    enum Kind { Away, Refused, Mistake }
+
+    /// <summary>What an error of Redis or its client means to us.</summary>
+    static Kind KindOf(Exception e) => new FaultContext(e).ErrorKind switch
+    {
+        OutOfMemory or Misconfigured or NoReplicas => Kind.Refused, // it serves reads
+        ConnectionFault when BadLogin(e) || e.Message.Contains("hashslot") // a MOVED
+            => Kind.Mistake, // waiting mends no password, and finds no other shard
+        ConnectionFault or RedisErrorKind.Timeout or Loading or MaxClients
+            or ReadOnly or ClusterDown or MasterDown or TryAgain => Kind.Away, // passes
+        _ => Kind.Mistake, // WRONGTYPE, NOPERM, a bug of ours
+    };
+
+    static bool BadLogin(Exception? e) => e is RedisConnectionException known
+        && known.FailureType is ConnectionFailureType.AuthenticationFailure
+        || e is not null && BadLogin(e.InnerException);
+
+    public sealed class Carts(IDatabase cache, SqliteConnection db, int limit = Limit)
+    {
+        public int CacheErrors, RefusedWrites, Mistakes, CorruptValues;
+
+        // --8<-- [start:accept]
+        /// <summary>Accept a cart. If this throws, repeat it: the same request.</summary>
+        public async Task<string> SaveAsync(string id, string json, string request)
+        {
+            JsonDocument.Parse(json).Dispose(); // NaN and the like are refused here
+            RedisKey[] keys = [$"cart:{id}", $"cart:{id}:request:{request}", Stream, Waiting];
+            RedisValue[] values = [id, json, limit, RepeatedS];
+            RedisResult version;
+            try { version = await cache.ScriptEvaluateAsync(Accept, keys, values); }
+            catch (Exception e) // nobody else has this write, so the caller must know
+            { Counted(e); throw; }
+            return (string?)version ?? throw new QueueFullException(limit);
+        }
+        // --8<-- [end:accept]
+
+        // --8<-- [start:read]
+        public async Task<string?> GetAsync(string id)
+        {
+            var data = await TryCacheAsync(() => cache.HashGetAsync($"cart:{id}", "data"));
+            if (Decode(data) is { } cart) return cart;
+            // the row may be older than what was accepted; and is not cached: see the page
+            const string sql = "SELECT data FROM carts WHERE id = $id";
+            await using var query = new SqliteCommand(sql, db);
+            query.Parameters.AddWithValue("$id", id);
+            return await query.ExecuteScalarAsync() as string;
+        }
+
+        string? Decode(string? data) // differs: a cart has any fields
+        {
+            if (data is null) return null;
+            try
+            {
+                using var cart = JsonDocument.Parse(data);
+                if (cart.RootElement.ValueKind == JsonValueKind.Object) return data;
+            }
+            catch (JsonException) { }
+            CorruptValues++;
+            return null;
+        }
+        // --8<-- [end:read]
+
+        /// <summary>Ask. If Redis is away: count, answer default. A mistake surfaces.</summary>
+        async Task<T?> TryCacheAsync<T>(Func<Task<T>> command)
+        {
+            try { return await command(); }
+            catch (Exception e) when (Counted(e) is not Kind.Mistake) { return default; }
+        }
+
+        Kind Counted(Exception e)
+        {
+            var kind = KindOf(e);
+            ref var count = ref kind == Kind.Away ? ref CacheErrors
+                : ref kind == Kind.Refused ? ref RefusedWrites : ref Mistakes;
+            Interlocked.Increment(ref count);
+            return kind;
+        }
+
+        // --8<-- [start:depth]
+        /// <summary>How much waits: alert on it. No lag: Redis cannot tell.</summary>
+        public async Task<(long Entries, long? Lag, int Pending, int Lost)> DepthAsync()
+        {
+            var entries = await cache.StreamLengthAsync(Stream);
+            var groups = entries == 0 ? [] : await cache.StreamGroupInfoAsync(Stream);
+            var lost = (int)await cache.ScriptEvaluateAsync(Lost, [Stream, Waiting]);
+            foreach (var group in groups.Where(group => group.Name == Group))
+                return (entries, group.Lag, group.PendingMessageCount, lost);
+            return (entries, entries, 0, lost); // a worker will make the group
+        }
+        // --8<-- [end:depth]
     }
 
     static async Task Main()
     {
-        var url = Environment.GetEnvironmentVariable("REDIS_URL") ?? "redis://127.0.0.1:6379";
-        await using var redis = await ConnectAsync(url);
+        await using var redis = await ConnectAsync(Environment.GetEnvironmentVariable("REDIS_URL") ?? "redis://127.0.0.1:6379");
         var cache = redis.GetDatabase();
-        await cache.KeyDeleteAsync(["cart:1", "cart:2", Stream]); // left by an earlier run
+        RedisKey[] requests = [.. "abcd".SelectMany(name => "12".Select(id => (RedisKey)$"cart:{id}:request:{name}"))];
+        RedisKey[] ours = ["cart:1", "cart:2", Stream, Waiting, .. requests];
+        await cache.KeyDeleteAsync(ours); // left by an earlier run
         await cache.StreamCreateConsumerGroupAsync(Stream, Group, "0");
         await using var db = new SqliteConnection("Data Source=:memory:");
         await db.OpenAsync();
@@ -106,20 +170,22 @@ static class WriteBehind
             INSERT INTO carts VALUES ('2', '', '{"ink":1}');
             """, db).ExecuteNonQueryAsync();
         var carts = new Carts(cache, db, limit: 3);
-        var first = await carts.SaveAsync("1", """{"pen":1}""");
-        var second = await carts.SaveAsync("1", """{"pen":2}""");
+        var first = await carts.SaveAsync("1", """{"pen":1}""", "a");
+        var second = await carts.SaveAsync("1", """{"pen":2}""", "b");
         Console.WriteLine($"accepted twice, in order: {(string.CompareOrdinal(first, second) < 0 ? "yes" : "no")}");
+        var repeated = await carts.SaveAsync("1", """{"pen":1}""", "a");
+        Console.WriteLine($"the first one repeated is a new write: {(repeated == first ? "no" : "yes")}");
         var ttl = await cache.KeyTimeToLiveAsync("cart:1");
         Console.WriteLine($"cart 1 in Redis: {await carts.GetAsync("1")} TTL {ttl?.TotalSeconds ?? -1}");
         var row = await new SqliteCommand("SELECT data FROM carts WHERE id = '1'", db).ExecuteScalarAsync();
         Console.WriteLine($"cart 1 in the database: {row ?? "nothing yet"}");
         Console.WriteLine($"cart 2, only in the database: {await carts.GetAsync("2")}");
         await cache.StreamReadGroupAsync(Stream, Group, "a worker", ">", 1);
-        var (entries, lag, pending) = await carts.DepthAsync();
-        Console.WriteLine($"entries: {entries}; not yet read: {lag}; read, not acknowledged: {pending}");
-        await carts.SaveAsync("2", """{"ink":2}""");
-        try { await carts.SaveAsync("1", """{"pen":3}"""); }
+        var (entries, lag, pending, lost) = await carts.DepthAsync();
+        Console.WriteLine($"entries: {entries}; not yet read: {lag}; read, not acknowledged: {pending}; lost or buried: {lost}");
+        await carts.SaveAsync("2", """{"ink":2}""", "c");
+        try { await carts.SaveAsync("1", """{"pen":3}""", "d"); }
         catch (QueueFullException e) { Console.WriteLine($"refused: {e.Message}"); }
-        await cache.KeyDeleteAsync(["cart:1", "cart:2", Stream]); // no worker would take them
+        await cache.KeyDeleteAsync(ours); // no worker would take them
     }
 }

@@ -79,4 +79,14 @@ public sealed class SolutionTests : IAsyncLifetime
         }
         Assert.Equal("others", await cache.StringGetAsync(CacheKey("books")));
     }
+
+    [Fact(DisplayName = "solution_connects_with_a_whole_url")]
+    public async Task SolutionConnectsWithAWholeUrl()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var admin = await RedisServer.AdminAsync(server.Url);
+        await admin.GetServers().Single().ExecuteAsync("ACL", "SETUSER", "shop", "on", ">p@ss", "~*", "+@all");
+        await using var shop = await ConnectAsync(server.Url.Replace("://", "://shop:p%40ss@"));
+        Assert.Equal("shop", (string?)await shop.GetDatabase().ExecuteAsync("ACL", "WHOAMI"));
+    }
 }

@@ -23,7 +23,7 @@ def overtake(cache: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> Callable[[]
 
         def late(key: str, *arguments: Any, **options: Any) -> Any:
             if key.startswith("lock:"):
-                ask("cache:bestsellers:books", "theirs", ex=60)
+                ask("cache:toplist:books", "theirs", ex=60)
             return ask(key, *arguments, **options)
 
         monkeypatch.setattr(cache, "set", late)
@@ -36,7 +36,7 @@ def lose_lock(cache: redis.Redis) -> Callable[[str], str]:
     """A query that outlasts its caller's lock: meanwhile another caller takes it."""
 
     def query(category: str) -> str:
-        cache.set(f"lock:bestsellers:{category}", "theirs", px=10_000)
+        cache.set(f"lock:toplist:{category}", "theirs", px=10_000)
         return "ours"
 
     return query

@@ -24,10 +24,10 @@ test("solution_loads_once_for_callers_at_once", async (t) => {
 
 test("solution_takes_over_from_a_caller_that_died", async (t) => {
   const shop = await makeShop(t);
-  await shop.cache.set("lock:bestsellers:books", "of a dead caller", "PX", 300);
+  await shop.cache.set("lock:toplist:books", "of a dead caller", "PX", 300);
   assert.equal(await shop.get("books"), "ours");
   assert.equal(shop.databaseLoads, 1);
-  assert.equal(await shop.cache.exists("lock:bestsellers:books"), 0);
+  assert.equal(await shop.cache.exists("lock:toplist:books"), 0);
 });
 
 test("solution_does_not_load_again_when_it_gets_the_lock_late", async (t) => {
@@ -35,13 +35,13 @@ test("solution_does_not_load_again_when_it_gets_the_lock_late", async (t) => {
   overtake(shop.cache);
   assert.equal(await shop.get("books"), "theirs");
   assert.equal(shop.databaseLoads, 0);
-  assert.equal(await shop.cache.exists("lock:bestsellers:books"), 0);
+  assert.equal(await shop.cache.exists("lock:toplist:books"), 0);
 });
 
 test("solution_keeps_the_lock_of_another_caller", async (t) => {
   const shop = await makeShop(t, loseLock);
   await shop.get("books");
-  assert.equal(await shop.cache.get("lock:bestsellers:books"), "theirs");
+  assert.equal(await shop.cache.get("lock:toplist:books"), "theirs");
 });
 
 test("solution_releases_its_lock_when_the_query_fails", async (t) => {
@@ -52,11 +52,11 @@ test("solution_releases_its_lock_when_the_query_fails", async (t) => {
 
 test("solution_keeps_any_category_apart", async (t) => {
   const shop = await makeShop(t);
-  await shop.cache.set("cache:bestsellers:books", "others");
+  await shop.cache.set("cache:toplist:books", "others");
   for (const category of ["*", "' OR 1=1", "книги\n", "x".repeat(10_000), ""]) {
     shop.databaseLoads = 0;
     for (let time = 0; time < 2; time++) assert.equal(await shop.get(category), "ours");
     assert.equal(shop.databaseLoads, 1);
   }
-  assert.equal(await shop.cache.get("cache:bestsellers:books"), "others");
+  assert.equal(await shop.cache.get("cache:toplist:books"), "others");
 });

@@ -16,10 +16,10 @@ async function makeShop(t, query = () => "ours") {
 
 test("starter_loads_though_the_lock_is_taken", async (t) => {
   const shop = await makeShop(t);
-  await shop.cache.set("lock:bestsellers:books", "theirs", "PX", 10_000);
+  await shop.cache.set("lock:toplist:books", "theirs", "PX", 10_000);
   assert.equal(await shop.get("books"), "ours");
   assert.equal(shop.databaseLoads, 1);
-  assert.equal(await shop.cache.get("lock:bestsellers:books"), "theirs"); // it did not wait for that to expire
+  assert.equal(await shop.cache.get("lock:toplist:books"), "theirs"); // it did not wait for that to expire
 });
 
 test("starter_loads_again_when_it_gets_the_lock_late", async (t) => {
@@ -32,5 +32,5 @@ test("starter_loads_again_when_it_gets_the_lock_late", async (t) => {
 test("starter_deletes_the_lock_of_another_caller", async (t) => {
   const shop = await makeShop(t, loseLock);
   await shop.get("books");
-  assert.equal(await shop.cache.exists("lock:bestsellers:books"), 0);
+  assert.equal(await shop.cache.exists("lock:toplist:books"), 0);
 });

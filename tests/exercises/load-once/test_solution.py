@@ -22,10 +22,10 @@ def test_solution_loads_once_for_callers_at_once(example: ModuleType, cache: red
 
 
 def test_solution_takes_over_from_a_caller_that_died(shop: Any, cache: redis.Redis) -> None:
-    cache.set("lock:bestsellers:books", "of a dead caller", px=300)
+    cache.set("lock:toplist:books", "of a dead caller", px=300)
     assert shop.get("books") == "ours"
     assert shop.database_loads == 1
-    assert not cache.exists("lock:bestsellers:books")
+    assert not cache.exists("lock:toplist:books")
 
 
 def test_solution_does_not_load_again_when_it_gets_the_lock_late(
@@ -34,14 +34,14 @@ def test_solution_does_not_load_again_when_it_gets_the_lock_late(
     overtake()
     assert shop.get("books") == "theirs"
     assert shop.database_loads == 0
-    assert not cache.exists("lock:bestsellers:books")
+    assert not cache.exists("lock:toplist:books")
 
 
 def test_solution_keeps_the_lock_of_another_caller(
     example: ModuleType, cache: redis.Redis, lose_lock: Callable[[str], str]
 ) -> None:
     example.Bestsellers(cache, lose_lock).get("books")
-    assert cache.get("lock:bestsellers:books") == "theirs"
+    assert cache.get("lock:toplist:books") == "theirs"
 
 
 def test_solution_releases_its_lock_when_the_query_fails(example: ModuleType, cache: redis.Redis) -> None:
@@ -55,7 +55,7 @@ def test_solution_releases_its_lock_when_the_query_fails(example: ModuleType, ca
 
 @pytest.mark.parametrize("category", ["*", "' OR 1=1", "книги\n", "x" * 10_000, ""])
 def test_solution_keeps_any_category_apart(shop: Any, cache: redis.Redis, category: str) -> None:
-    cache.set("cache:bestsellers:books", "others")
+    cache.set("cache:toplist:books", "others")
     assert shop.get(category) == shop.get(category) == "ours"
     assert shop.database_loads == 1
-    assert cache.get("cache:bestsellers:books") == "others"
+    assert cache.get("cache:toplist:books") == "others"

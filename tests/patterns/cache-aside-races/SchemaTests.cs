@@ -83,7 +83,7 @@ public sealed class SchemaTests : IAsyncLifetime
         string[] corrupt =
         [
             "", "{", "null", "[]", """{"schema":"x"}""", """{"schema":null}""", """{"schema":2,"id":1}""",
-            """{"schema":2}""", """{"schema":2,"schema":2}""",
+            """{"schema":2}""", """{"schema":2,"schema":2}""", """{"schema":1e999}""", """{"schema":2.5}""", "NaN",
         ];
         foreach (var value in corrupt)
         {
@@ -91,6 +91,7 @@ public sealed class SchemaTests : IAsyncLifetime
             Assert.Equal(NewUser, await next.GetAsync("1"));
             Assert.StartsWith("""{"schema":2,"id":"1""", (string?)await cache.StringGetAsync(New.Key("1")));
         }
+        Assert.Equal(corrupt.Length, next.CorruptValues);
         string[] hostile = ["2", "1 OR 1=1", "1' OR '1'='1", "*", "ключ\n", new string('x', 10_000)];
         foreach (var id in hostile)
             Assert.Null(await next.GetAsync(id));

@@ -57,10 +57,11 @@ test("value_of_a_newer_schema_is_a_miss", async (t) => {
 
 test("corrupt_value_of_no_schema_is_overwritten", async (t) => {
   const { cache, next } = await releases(t);
-  const corrupt = ["", "{", "null", "[]", '{"schema":"x"}', '{"schema":null}', '{"schema":2,"id":1}', '{"schema":2}'];
-  for (const value of corrupt) {
+  const corrupt = ["", "{", "NaN", "null", "[]", '{"schema":1e999}', '{"schema":2.5}', '{"schema":"x"}', '{"schema":null}', '{"schema":2,"id":1}', '{"schema":2}'];
+  for (const [before, value] of corrupt.entries()) {
     await cache.set(NEW.key("1"), value);
     assert.deepEqual(await next.get("1"), NEW_USER);
+    assert.equal(next.stats["corrupt values"], before + 1);
     assert.match(await cache.get(NEW.key("1")), /^\{"schema":2,"id":"1"/);
   }
   for (const hostile of ["2", "1 OR 1=1", "1' OR '1'='1", "*", "ключ\n", "x".repeat(10_000)])

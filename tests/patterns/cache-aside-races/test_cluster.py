@@ -32,7 +32,7 @@ def own_cluster() -> Iterator[Cluster]:
 def test_cluster_client_reaches_both_shards(example: ModuleType, cluster: Cluster, db: sqlite3.Connection) -> None:
     users = example.Users(example.connect(cluster.url), db)
     for user_id in IDS * 2:
-        assert users.get(user_id) == f'{{"id":"{user_id}","name":"Ada","email":"ada@example.com"}}'
+        assert users.get(user_id) == example.User(user_id, "Ada", "ada@example.com")
     assert users.stats == {"database reads": 20}  # the second round came from the cache, and nothing failed
     assert [redis.Redis.from_url(shard.url).dbsize() for shard in cluster.shards] == [8, 12]
 
@@ -62,6 +62,32 @@ def test_clusterdown_is_counted_as_an_outage(example: ModuleType, own_cluster: C
     for user_id in IDS:
         assert users.get(user_id)
     assert users.stats == {"database reads": 20, "cache errors": 40}
+
+
+@pytest.mark.parametrize("how", ["kill", "freeze"])
+def test_cluster_that_cannot_be_reached_costs_the_cache_only(
+    example: ModuleType, own_cluster: Cluster, db: sqlite3.Connection, how: str
+) -> None:
+    """All nodes killed or frozen: RedisClusterException, which is no RedisError."""
+    users = example.Users(example.connect(own_cluster.url), db)
+    assert users.get("1")
+    for shard in own_cluster.shards:
+        getattr(shard, how)()
+    started = time.monotonic()
+    assert users.get("1").name == "Ada"
+    assert time.monotonic() - started < 5  # GET and SET, and each asks both nodes for the map: 0.5 s each
+    assert users.stats == {"database reads": 2, "cache errors": 2}
+
+
+def test_value_of_another_file_is_read_rightly(example: ModuleType, cluster: Cluster, db: sqlite3.Connection) -> None:
+    """Under the same key cache-aside leaves a marker, and anyone may leave anything."""
+    users = example.Users(example.connect(cluster.url), db)
+    users.cache.set("cache:user:1", "missing", ex=60)
+    assert users.get("1") is None
+    for count, corrupt in enumerate((b"\xff", "{", "NaN", "null", '{"id":"1"}'), 1):
+        users.cache.set("cache:user:1", corrupt, ex=60)
+        assert users.get("1").name == "Ada"
+        assert users.stats["corrupt values"] == count
 
 
 def test_redis_py_cluster_client_needs_a_node_at_start(example: ModuleType) -> None:

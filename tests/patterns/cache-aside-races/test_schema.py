@@ -56,10 +56,12 @@ def test_corrupt_value_of_no_schema_is_overwritten(releases: tuple[Any, Any]) ->
     _, new = releases
     corrupt = (
         b"\xff\xfe", "", "{", "null", "[]", '{"schema":"x"}', '{"schema":null}', '{"schema":2,"id":1}', '{"schema":2}',
+        '{"schema":NaN}', '{"schema":1e999}', '{"schema":2.0}', "NaN",
     )  # fmt: skip
-    for value in corrupt:
+    for count, value in enumerate(corrupt, 1):
         new.cache.set("cache:v2:user:1", value)
         assert new.get("1") == NEW_USER
+        assert new.stats["corrupt values"] == count
         assert new.cache.get("cache:v2:user:1").startswith('{"schema":2,"id":"1"')
     for hostile in ("2", "1 OR 1=1", "1' OR '1'='1", "*", "ключ\n", "x" * 10_000):
         assert new.get(hostile) is None

@@ -222,4 +222,70 @@ public sealed class CacheAsideTests : IAsyncLifetime
         Assert.Equal(12, moved); // of these keys, the ones on the other shard
         Assert.Equal((8, 0), (users.DatabaseReads, users.CacheErrors));
     }
+
+    int[] Counted => [users.DatabaseReads, users.CacheErrors, users.RefusedWrites, users.Mistakes];
+
+    [Fact(DisplayName = "full_redis_fails_no_read_and_no_write")]
+    public async Task FullRedisFailsNoReadAndNoWrite()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var admin = await RedisServer.AdminAsync(server.Url);
+        await using var own = await ConnectAsync(server.Url);
+        users = new Users(own.GetDatabase(), db);
+        await admin.GetServers().Single().ConfigSetAsync("maxmemory", 1);
+        for (var round = 0; round < 3; round++)
+            Assert.Equal("Ada", (await users.GetAsync("1"))?.Name);
+        await users.SaveAsync(new User("1", "Ada Lovelace", "ada@example.com"));
+        Assert.Equal([3, 0, 3, 0], Counted); // what deletes is not refused
+    }
+
+    /// <summary>A folder has the name of the snapshot: from then on Redis answers each write with MISCONF.</summary>
+    [Fact(DisplayName = "failed_disk_fails_no_read_and_no_write")]
+    public async Task FailedDiskFailsNoReadAndNoWrite()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var admin = await RedisServer.AdminAsync(server.Url);
+        await using var own = await ConnectAsync(server.Url);
+        users = new Users(own.GetDatabase(), db);
+        var redisItself = admin.GetServers().Single();
+        var (_, dir) = (await redisItself.ConfigGetAsync("dir")).Single();
+        Directory.CreateDirectory(Path.Combine(dir, "dump.rdb"));
+        await redisItself.ConfigSetAsync("save", "3600 1");
+        await redisItself.ExecuteAsync("BGSAVE");
+        while (!(await redisItself.InfoRawAsync("persistence"))!.Contains("rdb_last_bgsave_status:err"))
+            await Task.Delay(20);
+        Assert.Equal("Ada", (await users.GetAsync("1"))?.Name);
+        await users.SaveAsync(new User("1", "Ada Lovelace", "ada@example.com"));
+        Assert.Equal("Ada Lovelace", (await users.GetAsync("1"))?.Name);
+        Assert.Equal([2, 0, 3, 0], Counted);
+    }
+
+    [Fact(DisplayName = "replica_fails_no_read_and_no_write_and_is_left")]
+    public async Task ReplicaFailsNoReadAndNoWriteAndIsLeft()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var admin = await RedisServer.AdminAsync(server.Url);
+        await using var own = await ConnectAsync(server.Url);
+        users = new Users(own.GetDatabase(), db);
+        await admin.GetServers().Single().ExecuteAsync("REPLICAOF", "127.0.0.1", "1");
+        Assert.Equal("Ada", (await users.GetAsync("1"))?.Name);
+        await users.SaveAsync(new User("1", "Ada Lovelace", "ada@example.com"));
+        Assert.Equal("Ada Lovelace", (await users.GetAsync("1"))?.Name);
+        Assert.Equal((2, 0, 0), (users.DatabaseReads, users.RefusedWrites, users.Mistakes));
+        Assert.InRange(users.CacheErrors, 3, 5); // once it knows that this is a replica, it asks it no more
+    }
+
+    /// <summary>A user that may read and not write: the row is there, the commit is done, so it is logged, loudly.</summary>
+    [Fact(DisplayName = "mistake_surfaces_only_to_who_has_no_answer_yet")]
+    public async Task MistakeSurfacesOnlyToWhoHasNoAnswerYet()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var admin = await RedisServer.AdminAsync(server.Url);
+        await using var own = await ConnectAsync(server.Url);
+        users = new Users(own.GetDatabase(), db);
+        await admin.GetServers().Single().ExecuteAsync("ACL", "SETUSER", "default", "-@write");
+        Assert.Equal("Ada", (await users.GetAsync("1"))?.Name);
+        await users.SaveAsync(new User("1", "Ada Lovelace", "ada@example.com"));
+        Assert.Equal([1, 0, 0, 2], Counted);
+    }
 }

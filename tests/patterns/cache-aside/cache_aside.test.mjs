@@ -1,9 +1,13 @@
 /** What the cache-aside page claims, in JavaScript. */
 import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 
 import { connect, userKey, Users } from "../../../snippets/patterns/cache-aside/cache_aside.mjs";
+import { connect as connectToAzure } from "../../../snippets/performance/connections/azure.mjs";
 import { flushed, flushedShards, keys, startServer } from "../../../harness/redis_server.mjs";
 
 /** Users over two rows and the Redis at this URL; the client is closed when the test ends. */
@@ -16,6 +20,9 @@ function makeUsers(t, url) {
   t.after(() => cache.disconnect());
   return new Users(cache, db);
 }
+
+/** What has been counted at all. */
+const counted = ({ stats }) => Object.fromEntries(Object.entries(stats).filter(([, count]) => count));
 
 /** A server of this test's own, to kill, freeze or reconfigure. */
 async function ownServer(t) {
@@ -177,4 +184,69 @@ test("moved_is_an_error_not_a_miss", async (t) => {
   assert.equal(moved, 12); // of these keys, the ones on the other shard
   assert.equal(users.stats["cache errors"], 0);
   assert.equal(users.stats["database reads"], 8);
+});
+
+test("full_redis_fails_no_read_and_no_write", async (t) => {
+  const server = await ownServer(t);
+  const users = makeUsers(t, server.url);
+  await users.cache.config("SET", "maxmemory", 1);
+  for (let round = 0; round < 3; round += 1) assert.equal((await users.get("1")).name, "Ada");
+  await users.save({ id: "1", name: "Ada Lovelace", email: "ada@example.com" });
+  assert.deepEqual(counted(users), { "database reads": 3, "refused writes": 3 }); // what deletes is not refused
+});
+
+// A folder has the name of the snapshot: from then on Redis answers each write with MISCONF.
+test("failed_disk_fails_no_read_and_no_write", async (t) => {
+  const server = await ownServer(t);
+  const users = makeUsers(t, server.url);
+  const [, dir] = await users.cache.config("GET", "dir");
+  mkdirSync(join(dir, "dump.rdb"));
+  await users.cache.config("SET", "save", "3600 1");
+  await users.cache.bgsave();
+  while (!(await users.cache.info("persistence")).includes("rdb_last_bgsave_status:err")) await setTimeout(20);
+  assert.equal((await users.get("1")).name, "Ada");
+  await users.save({ id: "1", name: "Ada Lovelace", email: "ada@example.com" });
+  assert.equal((await users.get("1")).name, "Ada Lovelace");
+  assert.deepEqual(counted(users), { "database reads": 2, "refused writes": 3 });
+});
+
+// Its address may lead to the new primary by now, so the connection to the old one is dropped.
+test("replica_fails_no_read_and_no_write_and_is_left", async (t) => {
+  const server = await ownServer(t);
+  const users = makeUsers(t, server.url);
+  const before = await users.cache.client("ID");
+  await users.cache.replicaof("127.0.0.1", 1);
+  assert.equal((await users.get("1")).name, "Ada");
+  assert.notEqual(await users.cache.client("ID"), before);
+  await users.save({ id: "1", name: "Ada Lovelace", email: "ada@example.com" });
+  assert.equal((await users.get("1")).name, "Ada Lovelace");
+  assert.deepEqual(counted(users), { "database reads": 2, "cache errors": 3 });
+});
+
+// A user that may read and not write: the row is there, the commit is done, so it is logged, loudly.
+test("mistake_surfaces_only_to_who_has_no_answer_yet", async (t) => {
+  const server = await ownServer(t);
+  const users = makeUsers(t, server.url);
+  const log = t.mock.method(console, "error", () => {});
+  await users.cache.call("ACL", "SETUSER", "default", "-@write");
+  assert.equal((await users.get("1")).name, "Ada");
+  await users.save({ id: "1", name: "Ada Lovelace", email: "ada@example.com" });
+  assert.deepEqual(counted(users), { "database reads": 1, mistakes: 2 });
+  assert.equal(log.mock.callCount(), 2);
+});
+
+// It has no queue for commands while it is not connected, and says so in words of its own.
+test("client_of_the_page_on_connections_fits", async (t) => {
+  const server = await ownServer(t);
+  const { cache, db } = makeUsers(t, server.url);
+  cache.disconnect();
+  const other = await connectToAzure(server.url, { cluster: false });
+  t.after(() => other.disconnect());
+  const users = new Users(other, db);
+  assert.equal((await users.get("1")).name, "Ada");
+  await server.kill();
+  assert.equal((await users.get("1")).name, "Ada");
+  await users.save({ id: "1", name: "Ada Lovelace", email: "ada@example.com" });
+  assert.equal((await users.get("1")).name, "Ada Lovelace");
+  assert.deepEqual(counted(users), { "database reads": 3, "cache errors": 5 });
 });

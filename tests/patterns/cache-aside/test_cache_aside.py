@@ -2,6 +2,7 @@
 
 import sqlite3
 import time
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -161,3 +162,68 @@ def test_moved_is_an_error_not_a_miss(example: ModuleType, cluster: Cluster, db:
     assert moved == 12  # of these keys, the ones on the other shard
     assert users.stats["cache errors"] == 0
     assert users.stats["database reads"] == 8
+
+
+def test_full_redis_fails_no_read_and_no_write(example: ModuleType, own_server: Server, db: sqlite3.Connection) -> None:
+    users = example.Users(example.connect(own_server.url), db)
+    users.cache.config_set("maxmemory", 1)
+    assert [users.get("1").name for _ in range(3)] == ["Ada"] * 3
+    users.save(example.User("1", "Ada Lovelace", "ada@example.com"))
+    assert users.stats == {"database reads": 3, "refused writes": 3}  # what deletes is not refused
+
+
+def test_failed_disk_fails_no_read_and_no_write(
+    example: ModuleType, own_server: Server, db: sqlite3.Connection
+) -> None:
+    """A folder has the name of the snapshot: from then on Redis answers each write with MISCONF."""
+    users = example.Users(example.connect(own_server.url), db)
+    Path(own_server.dir, "dump.rdb").mkdir()
+    users.cache.config_set("save", "3600 1")
+    users.cache.bgsave()
+    while users.cache.info("persistence")["rdb_last_bgsave_status"] != "err":
+        time.sleep(0.02)
+    assert users.get("1").name == "Ada"
+    users.save(example.User("1", "Ada Lovelace", "ada@example.com"))
+    assert users.get("1").name == "Ada Lovelace"
+    assert users.stats == {"database reads": 2, "refused writes": 3}
+
+
+def test_replica_fails_no_read_and_no_write_and_is_left(
+    example: ModuleType, own_server: Server, db: sqlite3.Connection
+) -> None:
+    """Its address may lead to the new primary by now, so the connection to the old one is dropped."""
+    users = example.Users(example.connect(own_server.url), db)
+    before = users.cache.client_id()
+    users.cache.replicaof("127.0.0.1", "1")
+    assert users.get("1").name == "Ada"
+    assert users.cache.client_id() != before
+    users.save(example.User("1", "Ada Lovelace", "ada@example.com"))
+    assert users.get("1").name == "Ada Lovelace"
+    assert users.stats == {"database reads": 2, "cache errors": 3}
+
+
+def test_own_exhausted_pool_is_busy_and_no_outage(
+    example: ModuleType, own_server: Server, db: sqlite3.Connection
+) -> None:
+    users = example.Users(example.connect(own_server.url), db)
+    pool = users.cache.connection_pool
+    taken = [pool.get_connection() for _ in range(pool.max_connections)]
+    with pytest.raises(redis.ConnectionError, match="No connection available"):
+        users.get("1")  # nothing to answer, and Redis was not asked: no reason to ask the database
+    users.save(example.User("1", "Ada Lovelace", "ada@example.com"))
+    assert users.stats == {"busy": 2}
+    for connection in taken:
+        pool.release(connection)
+    assert users.get("1").name == "Ada Lovelace"
+
+
+def test_mistake_surfaces_only_to_who_has_no_answer_yet(
+    example: ModuleType, own_server: Server, db: sqlite3.Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A user that may read and not write: the row is there, the commit is done, so it is logged, loudly."""
+    users = example.Users(example.connect(own_server.url), db)
+    users.cache.execute_command("ACL", "SETUSER", "default", "-@write")
+    assert users.get("1").name == "Ada"
+    users.save(example.User("1", "Ada Lovelace", "ada@example.com"))
+    assert users.stats == {"database reads": 1, "mistakes": 2}
+    assert [record.levelname for record in caplog.records] == ["ERROR"] * 2

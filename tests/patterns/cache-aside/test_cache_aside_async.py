@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -189,6 +190,73 @@ def test_moved_is_an_error_not_a_miss(run: Run, cluster: Cluster, connect: Calla
     assert users.stats["database reads"] == 8
 
 
+def test_full_redis_fails_no_read_and_no_write(
+    run: Run, example: ModuleType, own_server: Server, connect: Callable[[str], Any]
+) -> None:
+    users = connect(own_server.url)
+    run(users.cache.config_set("maxmemory", 1))
+    assert [run(users.get("1")).name for _ in range(3)] == ["Ada"] * 3
+    run(users.save(example.User("1", "Ada Lovelace", "ada@example.com")))
+    assert users.stats == {"database reads": 3, "refused writes": 3}  # what deletes is not refused
+
+
+def test_failed_disk_fails_no_read_and_no_write(
+    run: Run, example: ModuleType, own_server: Server, connect: Callable[[str], Any]
+) -> None:
+    """A folder has the name of the snapshot: from then on Redis answers each write with MISCONF."""
+    users = connect(own_server.url)
+    Path(own_server.dir, "dump.rdb").mkdir()
+    run(users.cache.config_set("save", "3600 1"))
+    run(users.cache.bgsave())
+    while run(users.cache.info("persistence"))["rdb_last_bgsave_status"] != "err":
+        time.sleep(0.02)
+    assert run(users.get("1")).name == "Ada"
+    run(users.save(example.User("1", "Ada Lovelace", "ada@example.com")))
+    assert run(users.get("1")).name == "Ada Lovelace"
+    assert users.stats == {"database reads": 2, "refused writes": 3}
+
+
+def test_replica_fails_no_read_and_no_write_and_is_left(
+    run: Run, example: ModuleType, own_server: Server, connect: Callable[[str], Any]
+) -> None:
+    """Its address may lead to the new primary by now, so the connection to the old one is dropped."""
+    users = connect(own_server.url)
+    before = run(users.cache.client_id())
+    run(users.cache.replicaof("127.0.0.1", "1"))
+    assert run(users.get("1")).name == "Ada"
+    assert run(users.cache.client_id()) != before
+    run(users.save(example.User("1", "Ada Lovelace", "ada@example.com")))
+    assert run(users.get("1")).name == "Ada Lovelace"
+    assert users.stats == {"database reads": 2, "cache errors": 3}
+
+
+def test_own_exhausted_pool_is_busy_and_no_outage(
+    run: Run, example: ModuleType, own_server: Server, connect: Callable[[str], Any]
+) -> None:
+    users = connect(own_server.url)
+    pool = users.cache.connection_pool
+    taken = [run(pool.get_connection()) for _ in range(pool.max_connections)]
+    with pytest.raises(redis.ConnectionError, match="No connection available"):
+        run(users.get("1"))  # nothing to answer, and Redis was not asked: no reason to ask the database
+    run(users.save(example.User("1", "Ada Lovelace", "ada@example.com")))
+    assert users.stats == {"busy": 2}
+    for connection in taken:
+        run(pool.release(connection))
+    assert run(users.get("1")).name == "Ada Lovelace"
+
+
+def test_mistake_surfaces_only_to_who_has_no_answer_yet(
+    run: Run, example: ModuleType, own_server: Server, connect: Callable[[str], Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A user that may read and not write: the row is there, the commit is done, so it is logged, loudly."""
+    users = connect(own_server.url)
+    run(users.cache.execute_command("ACL", "SETUSER", "default", "-@write"))
+    assert run(users.get("1")).name == "Ada"
+    run(users.save(example.User("1", "Ada Lovelace", "ada@example.com")))
+    assert users.stats == {"database reads": 1, "mistakes": 2}
+    assert [record.levelname for record in caplog.records] == ["ERROR"] * 2
+
+
 # What asyncio adds
 
 
@@ -200,7 +268,7 @@ def test_more_readers_than_connections_wait_for_one(
     pool.timeout = pool.connection_kwargs["socket_timeout"] = pool.connection_kwargs["socket_connect_timeout"] = 20
 
     async def read_all() -> list[Any]:
-        return await asyncio.gather(*(users.get("1") for _ in range(200)))
+        return await asyncio.gather(*(users.get("1") for _ in range(300)))
 
     assert {user.name for user in run(read_all())} == {"Ada"}
     assert users.stats["cache errors"] == 0

@@ -135,4 +135,29 @@ public sealed class ReadThroughTests : IAsyncLifetime
             Assert.Equal("""{"id":"7","items":{"cup":1,"tea":2}}""", await cache.StringGetAsync(Key));
         }
     }
+
+    [Fact(DisplayName = "who_is_told_of_a_write_reads_it")]
+    public async Task WhoIsToldOfAWriteReadsIt()
+    {
+        carts = MakeCarts(cache, db);
+        Assert.Equal("3 items", await DescribeAsync(carts, "7"));
+        await new SqliteCommand("UPDATE cart_items SET quantity = 5 WHERE product_id = 'tea'", db).ExecuteNonQueryAsync();
+        await carts.ForgetAsync("7");
+        Assert.Equal("6 items", await DescribeAsync(carts, "7"));
+    }
+
+    /// <summary>The race of cache-aside, which this pattern does not close either.</summary>
+    [Fact(DisplayName = "overtaken_loader_leaves_the_old_cart_until_its_ttl")]
+    public async Task OvertakenLoaderLeavesTheOldCartUntilItsTtl()
+    {
+        var overtaken = new CartCache(cache, async id =>
+        {
+            await carts.ForgetAsync("7"); // a writer commits and tells before we store
+            return await LoadAsync(id);
+        });
+        await AssertCartAsync(overtaken);
+        await AssertCartAsync(carts);
+        Assert.Equal(1, asked); // what the overtaken one stored
+        Assert.InRange(await TtlAsync(Key), 0.001, 3960);
+    }
 }

@@ -109,3 +109,40 @@ test("corrupt_cart_is_loaded_again", async (t) => {
     assert.equal(await cache.get(KEY), '{"id":"7","items":{"cup":1,"tea":2}}');
   }
 });
+
+// The caller has what the loader returned, whatever that is, and so has the next.
+test("what_would_not_come_back_as_it_was_is_not_stored", async (t) => {
+  for (const count of [2n, new Date(), undefined, NaN]) {
+    const { cache } = makeCache(t, await flushed());
+    const cart = { id: "7", items: { tea: count } };
+    const carts = new CartCache(cache, () => Promise.resolve(cart));
+    assert.equal(await carts.get("7"), cart);
+    assert.equal(await carts.get("7"), cart);
+    assert.deepEqual([carts.stats["not stored"], carts.stats.loads], [2, 2]);
+    assert.equal(await cache.get(KEY), null);
+  }
+});
+
+test("who_is_told_of_a_write_reads_it", async (t) => {
+  const { cache } = makeCache(t, await flushed());
+  let cart = CART;
+  const carts = new CartCache(cache, () => Promise.resolve(cart));
+  await carts.get("7");
+  cart = { id: "7", items: { tea: 5 } };
+  await carts.forget("7");
+  assert.deepEqual(await carts.get("7"), cart);
+});
+
+// The race of cache-aside, which this pattern does not close either.
+test("overtaken_loader_leaves_the_old_cart_until_its_ttl", async (t) => {
+  const { cache } = makeCache(t, await flushed());
+  const carts = new CartCache(cache, async () => {
+    await carts.forget("7"); // a writer commits and tells before we store
+    return CART;
+  });
+  await carts.get("7");
+  carts.load = () => Promise.resolve({ id: "7", items: { tea: 5 } });
+  assert.deepEqual(await carts.get("7"), CART);
+  const ttl = await cache.ttl(KEY);
+  assert.ok(ttl > 0 && ttl <= 3960, `${ttl}`);
+});

@@ -2,6 +2,8 @@
 
 import inspect
 import sqlite3
+from datetime import date
+from decimal import Decimal
 from types import ModuleType
 from typing import Any
 
@@ -107,3 +109,37 @@ def test_corrupt_cart_is_loaded_again(carts: Any, loader: Loader) -> None:
         assert carts.get("7") == loader.cart
         assert carts.stats["corrupt values"] == loader.asked == count
         assert carts.cache.get("cache:cart:7") == '{"id":"7","items":{"cup":1,"tea":2}}'
+
+
+@pytest.mark.parametrize("count", [Decimal(2), date(2026, 11, 28), (2, 3), float("nan")])
+def test_what_would_not_come_back_as_it_was_is_not_stored(carts: Any, loader: Loader, count: Any) -> None:
+    """The caller has what the loader returned, whatever that is, and so has the next."""
+    loader.cart.items["tea"] = count
+    assert carts.get("7") is loader.cart
+    assert carts.get("7") is loader.cart
+    assert carts.stats["not stored"] == loader.asked == 2
+    assert carts.cache.get("cache:cart:7") is None
+
+
+def test_who_is_told_of_a_write_reads_it(example: ModuleType, carts: Any, loader: Loader) -> None:
+    carts.get("7")
+    loader.cart = example.Cart("7", {"tea": 5})
+    carts.forget("7")
+    assert carts.get("7").items == {"tea": 5}
+
+
+def test_overtaken_loader_leaves_the_old_cart_until_its_ttl(example: ModuleType, carts: Any, loader: Loader) -> None:
+    """The race of cache-aside, which this pattern does not close either."""
+    load = carts.load
+
+    def load_and_be_overtaken(cart_id: str) -> Any:
+        cart = load(cart_id)
+        loader.cart = example.Cart("7", {"tea": 5})
+        carts.forget("7")  # the writer commits and tells before we store
+        return cart
+
+    carts.load = load_and_be_overtaken
+    carts.get("7")
+    carts.load = load
+    assert carts.get("7").items == {"cup": 1, "tea": 2}
+    assert 0 < carts.cache.ttl("cache:cart:7") <= 3960

@@ -159,4 +159,35 @@ public sealed class RefreshAheadTests : IAsyncLifetime
             Assert.Equal(await reports.GetAsync(id), await reports.GetAsync(id));
         Assert.Equal(5, loads);
     }
+
+    [Fact(DisplayName = "corrupt_report_is_a_counted_miss")]
+    public async Task CorruptReportIsACountedMiss()
+    {
+        RedisValue[] corrupts = [
+            new byte[] { 0xff, 0xfe }, "", "not json", "null", "5", "NaN", "[\"7\", 1]", "{\"month\":\"7\"}",
+            "{\"month\":\"7\",\"cents\":NaN}", "{\"month\":\"7\",\"cents\":1.5}", "{\"month\":\"7\",\"cents\":\"1\"}",
+            "{\"month\":\"7\",\"cents\":1,\"by\":\"a newer release\"}", new string('[', 100_000)];
+        foreach (var (count, corrupt) in corrupts.Index())
+        {
+            await cache.StringSetAsync(CacheKey("7"), corrupt);
+            Assert.Equal(count + 1, (await reports.GetAsync("7")).Cents);
+            var stored = $"{{\"month\":\"7\",\"cents\":{count + 1}}}"; // so in each language
+            Assert.Equal(stored, await cache.StringGetAsync(CacheKey("7")));
+            Assert.Equal(count + 1, reports.CorruptValues);
+        }
+    }
+
+    [Fact(DisplayName = "refused_refresh_keeps_the_old_value")]
+    public async Task RefusedRefreshKeepsTheOldValue()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var own = await ConnectAsync(server.Url);
+        await using var admin = await RedisServer.AdminAsync(server.Url);
+        reports = new Reports(own.GetDatabase(), LoadAsync);
+        Assert.Equal(1, (await reports.GetAsync("7")).Cents);
+        await own.GetDatabase().KeyExpireAsync(CacheKey("7"), TimeSpan.FromSeconds(899));
+        await admin.GetServers().Single().ConfigSetAsync("maxmemory", 1);
+        Assert.Equal(1, (await reports.GetAsync("7")).Cents);
+        Assert.Equal((1, 1), (loads, reports.RefusedWrites));
+    }
 }

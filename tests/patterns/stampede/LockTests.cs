@@ -52,14 +52,16 @@ public sealed class LockTests : IAsyncLifetime
     [Fact(DisplayName = "killed_holder_delays_the_next_load_by_at_most_the_lock_ttl")]
     public async Task KilledHolderDelaysTheNextLoadByAtMostTheLockTtl()
     {
-        var holder = new Bestsellers(cache, async _ =>
+        var killed = await ConnectAsync(await RedisServer.FlushedSessionAsync());
+        var holder = new Bestsellers(killed.GetDatabase(), async _ =>
         {
-            await Task.Delay(Timeout.Infinite); // killed: it never stores, and never releases
+            await Task.Delay(Timeout.Infinite); // it never stores, and never releases
             return [];
         })
         { LockTtl = TimeSpan.FromSeconds(1) };
         _ = holder.GetAsync("scifi");
         while (!await cache.KeyExistsAsync(LockKey("scifi"))) await Task.Delay(5);
+        await killed.DisposeAsync(); // nor can it extend its lock
         var waited = Stopwatch.StartNew();
         Assert.Equal(["load 1"], await new Bestsellers(cache, LoadAsync) { Wait = Long }.GetAsync("scifi"));
         Assert.InRange(waited.Elapsed.TotalSeconds, 0, 1 + 5); // one poll later, on a busy machine
@@ -141,6 +143,122 @@ public sealed class LockTests : IAsyncLifetime
             Assert.Empty(await books.GetAsync(category));
         }
         Assert.Equal(4, loads);
+    }
+
+    [Fact(DisplayName = "three_hundred_callers_load_once")]
+    public async Task ThreeHundredCallersLoadOnce()
+    {
+        var books = new Bestsellers(cache, LoadAsync);
+        var answers = await Task.WhenAll(Enumerable.Range(0, 300).Select(_ => books.GetAsync("scifi")));
+        Assert.All(answers, titles => Assert.Equal(["load 1"], titles));
+        Assert.Equal((1, 0), (loads, books.CacheErrors));
+    }
+
+    [Fact(DisplayName = "load_of_twice_the_locks_ttl_is_still_one")]
+    public async Task LoadOfTwiceTheLocksTtlIsStillOne()
+    {
+        var books = new Bestsellers(cache, async _ =>
+        {
+            Interlocked.Increment(ref loads);
+            await Task.Delay(TimeSpan.FromSeconds(10));
+            return ["Dune"];
+        });
+        Assert.Equal(TimeSpan.FromSeconds(10), 2 * books.LockTtl);
+        var answers = await Task.WhenAll(Enumerable.Range(0, 50).Select(_ => books.GetAsync("scifi")));
+        Assert.All(answers, titles => Assert.Equal(["Dune"], titles));
+        Assert.Equal(1, loads);
+        Assert.False(await cache.KeyExistsAsync(LockKey("scifi")));
+    }
+
+    /// <summary>Let so many ask while Redis is down; the loads that begin wait until `until` holds.</summary>
+    static async Task<(Bestsellers Books, int Most, Task<string[]>[] Answers)> WithoutRedisAsync(
+        int count, Func<Bestsellers, int, bool> until)
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var own = await ConnectAsync(server.Url);
+        var (now, most, gate, go) = (0, 0, new object(), new TaskCompletionSource());
+        var books = new Bestsellers(own.GetDatabase(), async _ =>
+        {
+            lock (gate) most = Math.Max(most, ++now);
+            await go.Task.WaitAsync(Long);
+            lock (gate) now--;
+            return ["Dune"];
+        });
+        server.Kill();
+        var answers = Enumerable.Range(0, count).Select(_ => books.GetAsync("scifi")).ToArray();
+        while (!until(books, now)) await Task.Delay(5);
+        go.SetResult();
+        await Task.WhenAll(answers.Select(answer => answer.ContinueWith(_ => { }, TaskScheduler.Default)));
+        return (books, most, answers);
+    }
+
+    [Fact(DisplayName = "ten_load_at_once_where_there_is_no_lock")]
+    public async Task TenLoadAtOnceWhereThereIsNoLock()
+    {
+        var (_, most, answers) = await WithoutRedisAsync(50, (_, now) => now == 10);
+        foreach (var answer in answers) Assert.Equal(["Dune"], await answer);
+        Assert.Equal(10, most);
+    }
+
+    [Fact(DisplayName = "who_finds_no_room_to_load_is_told_so")]
+    public async Task WhoFindsNoRoomToLoadIsToldSo()
+    {
+        var (_, most, answers) = await WithoutRedisAsync(11, (books, _) => books.Busy == 1);
+        var refused = Assert.Single(answers, answer => answer.IsFaulted);
+        Assert.StartsWith("busy: ", (await Assert.ThrowsAsync<TimeoutException>(() => refused)).Message);
+        Assert.Equal(10, most);
+    }
+
+    [Fact(DisplayName = "refused_lock_is_no_lock_and_loads")]
+    public async Task RefusedLockIsNoLockAndLoads()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var own = await ConnectAsync(server.Url);
+        await using var admin = await RedisServer.AdminAsync(server.Url);
+        await admin.GetServers().Single().ConfigSetAsync("maxmemory", 1);
+        var books = new Bestsellers(own.GetDatabase(), LoadAsync);
+        Assert.Equal(["load 1"], await books.GetAsync("scifi"));
+        Assert.Equal((2, 0, 0), (books.RefusedWrites, books.CacheErrors, books.Mistakes)); // the lock, and the SET
+    }
+
+    [Fact(DisplayName = "moved_is_an_error_of_the_lock_not_a_load")]
+    public async Task MovedIsAnErrorOfTheLockNotALoad()
+    {
+        var url = Environment.GetEnvironmentVariable("REDIS_CLUSTER_URL")!;
+        await using var admin = await RedisServer.FlushedClusterAsync(url);
+        foreach (var shard in admin.GetServers())
+            await shard.ExecuteAsync("ACL", "SETUSER", "unaware", "on", ">secret", "~*", "+@all", "-cluster");
+        await using var unaware = await ConnectAsync(url.Replace("://", "://unaware:secret@"));
+        var books = new Bestsellers(unaware.GetDatabase(), LoadAsync);
+        var moved = 0;
+        for (var i = 0; i < 20; i++)
+        {
+            if (await Record.ExceptionAsync(() => books.GetAsync($"{i}")) is not { } error) continue;
+            Assert.Contains("serving hashslot", Assert.IsType<RedisConnectionException>(error).Message);
+            moved++;
+        }
+        foreach (var shard in admin.GetServers())
+            await shard.ExecuteAsync("ACL", "DELUSER", "unaware");
+        Assert.Equal((20, 0), (moved + loads, books.CacheErrors));
+        Assert.True(moved > 5, $"{moved}");
+    }
+
+    [Fact(DisplayName = "corrupt_value_under_the_lock_is_a_counted_miss")]
+    public async Task CorruptValueUnderTheLockIsACountedMiss()
+    {
+        var books = new Bestsellers(cache, LoadAsync);
+        RedisValue[] corrupts = [
+            new byte[] { 0xff, 0xfe }, "", "not json", "null", "5", "NaN", "[NaN]", "[1]", "[\"Dune\", null]",
+            "{\"value\": []}", new string('[', 100_000)];
+        foreach (var corrupt in corrupts)
+        {
+            await cache.StringSetAsync(CacheKey("scifi"), corrupt);
+            var titles = await books.GetAsync("scifi");
+            Assert.Equal([$"load {loads}"], titles);
+            Assert.Equal($"[\"load {loads}\"]", await cache.StringGetAsync(CacheKey("scifi"))); // so in each language
+            Assert.Equal(loads, books.CorruptValues);
+        }
+        Assert.Equal(corrupts.Length, loads);
     }
 
     /// <summary>A database in which something happens just before the first SET of a key.</summary>

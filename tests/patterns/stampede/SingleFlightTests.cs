@@ -86,4 +86,54 @@ public sealed class SingleFlightTests : IAsyncLifetime
         Assert.Equal(["Dune"], await books.GetAsync("scifi"));
         Assert.Equal(2, books.CacheErrors);
     }
+
+    [Fact(DisplayName = "read_after_a_commit_joins_no_flight_from_before_it")]
+    public async Task ReadAfterACommitJoinsNoFlightFromBeforeIt()
+    {
+        var (row, began) = ("old", new TaskCompletionSource());
+        var books = Books(async _ =>
+        {
+            string[] found = [row];
+            if (began.TrySetResult()) await go.Task.WaitAsync(Long);
+            return found;
+        });
+        var reader = books.GetAsync("scifi");
+        await began.Task.WaitAsync(Long);
+        row = "new"; // the writer commits,
+        await books.ChangedAsync("scifi"); // says so,
+        Assert.Equal(["new"], await books.GetAsync("scifi")); // and reads
+        go.SetResult();
+        Assert.Equal(["old"], await reader);
+        Assert.Equal(["new"], await books.GetAsync("scifi")); // what the old flight had loaded was not stored
+    }
+
+    [Fact(DisplayName = "each_caller_of_a_flight_gets_a_list_of_its_own")]
+    public async Task EachCallerOfAFlightGetsAListOfItsOwn()
+    {
+        var books = Books(async _ =>
+        {
+            await go.Task.WaitAsync(Long);
+            return ["Dune"];
+        });
+        var callers = Enumerable.Range(0, 10).Select(_ => books.GetAsync("scifi")).ToArray();
+        go.SetResult();
+        (await callers[0])[0] = "changed";
+        foreach (var caller in callers[1..]) Assert.Equal(["Dune"], await caller);
+    }
+
+    [Fact(DisplayName = "corrupt_value_in_a_flight_is_a_counted_miss")]
+    public async Task CorruptValueInAFlightIsACountedMiss()
+    {
+        var cache = redis.GetDatabase();
+        var books = Books(_ => Task.FromResult<string[]>(["Dune"]));
+        RedisValue[] corrupts = [
+            new byte[] { 0xff, 0xfe }, "", "not json", "NaN", "[1]", "{\"value\": []}", new string('[', 100_000)];
+        foreach (var (count, corrupt) in corrupts.Index())
+        {
+            await cache.StringSetAsync(CacheKey("scifi"), corrupt);
+            Assert.Equal(["Dune"], await books.GetAsync("scifi"));
+            Assert.Equal("[\"Dune\"]", await cache.StringGetAsync(CacheKey("scifi")));
+            Assert.Equal(count + 1, books.CorruptValues);
+        }
+    }
 }

@@ -42,7 +42,7 @@ public sealed class StaleWhileRevalidateTests : IAsyncLifetime
         Assert.Equal(["load 1"], await books.GetAsync("scifi"));
         await books.Refreshing;
         Assert.Equal(1, loads);
-        Assert.InRange((await cache.KeyTimeToLiveAsync(CacheKey("scifi")))!.Value.TotalSeconds, 3590, 3600);
+        Assert.InRange((await cache.KeyTimeToLiveAsync(CacheKey("scifi")))!.Value.TotalSeconds, 350, 360);
     }
 
     [Fact(DisplayName = "fifty_readers_of_a_stale_value_wait_for_nothing_and_load_once")]
@@ -121,5 +121,48 @@ public sealed class StaleWhileRevalidateTests : IAsyncLifetime
         foreach (var category in new[] { "*", "' OR '1'='1", "ключ\n", new string('x', 10_000) })
             Assert.Equal(await books.GetAsync(category), await books.GetAsync(category));
         Assert.Equal(5, loads);
+    }
+
+    [Fact(DisplayName = "old_value_is_served_for_six_minutes_at_most")]
+    public async Task OldValueIsServedForSixMinutesAtMost()
+    {
+        Assert.InRange((await cache.KeyTimeToLiveAsync(CacheKey("scifi")))!.Value.TotalSeconds, 350, 360);
+        clock -= 3600; // set back: it now says fresh for an hour
+        await cache.KeyExpireAsync(CacheKey("scifi"), TimeSpan.FromSeconds(100));
+        Assert.Equal(["load 1"], await books.GetAsync("scifi"));
+        Assert.InRange((await cache.KeyTimeToLiveAsync(CacheKey("scifi")))!.Value.TotalSeconds, 0, 100);
+        await cache.KeyDeleteAsync(CacheKey("scifi")); // its time is up
+        Assert.Equal(["load 2"], await books.GetAsync("scifi"));
+    }
+
+    [Fact(DisplayName = "corrupt_entry_is_a_counted_miss")]
+    public async Task CorruptEntryIsACountedMiss()
+    {
+        RedisValue[] corrupts = [
+            new byte[] { 0xff, 0xfe }, "", "not json", "null", "5", "NaN", "[\"Dune\"]", "{\"value\":[\"Dune\"]}",
+            "{\"value\":[\"Dune\"],\"fresh_until\":NaN}", "{\"value\":[\"Dune\"],\"fresh_until\":null}",
+            "{\"value\":[null],\"fresh_until\":5}", "{\"value\":null,\"fresh_until\":5}", new string('[', 100_000)];
+        foreach (var (count, corrupt) in corrupts.Index())
+        {
+            await cache.StringSetAsync(CacheKey("scifi"), corrupt);
+            Assert.Equal([$"load {count + 2}"], await books.GetAsync("scifi"));
+            var stored = $"{{\"value\":[\"load {count + 2}\"],\"fresh_until\":1060}}"; // so in each language
+            Assert.Equal(stored, await cache.StringGetAsync(CacheKey("scifi")));
+            Assert.Equal(count + 1, books.CorruptValues);
+        }
+    }
+
+    [Fact(DisplayName = "refused_refresh_keeps_the_stale_value")]
+    public async Task RefusedRefreshKeepsTheStaleValue()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var own = await ConnectAsync(server.Url);
+        await using var admin = await RedisServer.AdminAsync(server.Url);
+        books = new Bestsellers(own.GetDatabase(), LoadAsync) { Now = () => clock };
+        Assert.Equal(["load 2"], await books.GetAsync("scifi"));
+        clock += 60;
+        await admin.GetServers().Single().ConfigSetAsync("maxmemory", 1);
+        Assert.Equal(["load 2"], await books.GetAsync("scifi"));
+        Assert.Equal((2, 1), (loads, books.RefusedWrites));
     }
 }

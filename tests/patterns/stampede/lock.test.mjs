@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { Bestsellers, cacheKey, connect, lockKey } from "../../../snippets/patterns/stampede/lock.mjs";
-import { flushed, startServer } from "../../../harness/redis_server.mjs";
+import { flushed, flushedShards, startServer } from "../../../harness/redis_server.mjs";
 
 const LONG = { wait: 60_000 };
 
@@ -57,9 +57,11 @@ test("reader_that_missed_before_the_store_loads_nothing", async (t) => {
 
 test("killed_holder_delays_the_next_load_by_at_most_the_lock_ttl", { timeout: 20_000 }, async (t) => {
   const [cache, load] = [client(t, await flushed()), counted()];
-  // killed: it never stores, and never releases
-  new Bestsellers(cache, () => new Promise(() => {}), { lockTtl: 1000 }).get("scifi");
+  // killed: it never stores, never extends its lock, and never releases it
+  const killed = client(t, await flushed());
+  new Bestsellers(killed, () => new Promise(() => {}), { lockTtl: 1000, wait: 1 }).get("scifi");
   while (!await cache.exists(lockKey("scifi"))) await sleep(5);
+  killed.disconnect();
   const started = performance.now();
   assert.deepEqual(await new Bestsellers(cache, load, LONG).get("scifi"), ["load 1"]);
   assert.ok(performance.now() - started < 1000 + 5000); // one poll later, on a busy machine
@@ -133,4 +135,109 @@ test("empty_category_is_cached_too", async (t) => {
     assert.deepEqual(await books.get(category), []);
   }
   assert.equal(loads, 4);
+});
+
+test("three_hundred_callers_load_once", { timeout: 30_000 }, async (t) => {
+  const [cache, load] = [client(t, await flushed()), counted()];
+  const books = new Bestsellers(cache, load);
+  const answers = await Promise.all(Array.from({ length: 300 }, () => books.get("scifi")));
+  assert.deepEqual(answers, Array(300).fill(["load 1"]));
+  assert.equal(load.count, 1);
+  assert.equal(books.stats["cache errors"], 0);
+});
+
+test("load_of_twice_the_locks_ttl_is_still_one", { timeout: 60_000 }, async (t) => {
+  const cache = client(t, await flushed());
+  let loads = 0;
+  const books = new Bestsellers(cache, async () => {
+    loads += 1;
+    await sleep(2 * books.lockTtl);
+    return ["Dune"];
+  });
+  const answers = await Promise.all(Array.from({ length: 50 }, () => books.get("scifi")));
+  assert.deepEqual(answers, Array(50).fill(["Dune"]));
+  assert.equal(loads, 1);
+  assert.equal(await cache.exists(lockKey("scifi")), 0);
+});
+
+/** Books on a Redis that is down, and a database whose loads wait for each other's `go`. */
+async function withoutRedis(t) {
+  const server = await startServer();
+  t.after(server.stop);
+  const crowd = { now: 0, most: 0 };
+  const opened = new Promise((resolve) => { crowd.go = resolve; });
+  const books = new Bestsellers(client(t, server.url), async () => {
+    crowd.now += 1;
+    crowd.most = Math.max(crowd.most, crowd.now);
+    await opened;
+    crowd.now -= 1;
+    return ["Dune"];
+  });
+  await books.cache.ping();
+  await server.kill();
+  return [books, crowd];
+}
+
+test("ten_load_at_once_where_there_is_no_lock", { timeout: 30_000 }, async (t) => {
+  const [books, crowd] = await withoutRedis(t);
+  const answers = Array.from({ length: 50 }, () => books.get("scifi"));
+  while (crowd.now < 10) await sleep(5);
+  crowd.go();
+  assert.deepEqual(await Promise.all(answers), Array(50).fill(["Dune"]));
+  assert.equal(crowd.most, 10);
+});
+
+test("who_finds_no_room_to_load_is_told_so", { timeout: 30_000 }, async (t) => {
+  const [books, crowd] = await withoutRedis(t);
+  const answers = Promise.allSettled(Array.from({ length: 11 }, () => books.get("scifi")));
+  while (books.stats.busy === 0) await sleep(20);
+  crowd.go();
+  const refused = (await answers).filter((one) => one.status === "rejected").map((one) => one.reason.message);
+  assert.deepEqual(refused, ["busy: as many loads as may be are under way"]);
+  assert.equal(crowd.most, 10);
+});
+
+test("refused_lock_is_no_lock_and_loads", async (t) => {
+  const server = await startServer();
+  t.after(server.stop);
+  const books = new Bestsellers(client(t, server.url), counted());
+  await books.cache.config("SET", "maxmemory", 1);
+  assert.deepEqual(await books.get("scifi"), ["load 1"]);
+  assert.equal(books.stats["refused writes"], 2); // the lock, and the SET
+});
+
+test("moved_is_an_error_of_the_lock_not_a_load", async (t) => {
+  await flushedShards(t, process.env.REDIS_CLUSTER_URL);
+  const load = counted();
+  const books = new Bestsellers(client(t, process.env.REDIS_CLUSTER_URL), load);
+  const found = await Promise.allSettled(Array.from({ length: 20 }, (_, number) => books.get(`${number}`)));
+  const moved = found.filter((one) => one.reason?.message.startsWith("MOVED")).length;
+  assert.deepEqual([moved + load.count, books.stats["cache errors"]], [20, 0]);
+  assert.ok(moved > 5, `${moved}`);
+});
+
+const CORRUPT = [
+  Buffer.from([0xff, 0xfe]), "", "not json", "null", "5", "NaN", "[NaN]", "[1]", '["Dune", null]', '{"value": []}',
+  "[".repeat(100_000),
+];
+
+test("corrupt_value_under_the_lock_is_a_counted_miss", { timeout: 20_000 }, async (t) => {
+  const [cache, load] = [client(t, await flushed()), counted()];
+  const books = new Bestsellers(cache, load);
+  for (const [before, corrupt] of CORRUPT.entries()) {
+    await cache.set(cacheKey("scifi"), corrupt);
+    assert.deepEqual(await books.get("scifi"), [`load ${before + 1}`]);
+    assert.equal(await cache.get(cacheKey("scifi")), `["load ${before + 1}"]`); // so in each language
+    assert.equal(books.stats["corrupt values"], before + 1);
+  }
+});
+
+test("what_no_reader_could_read_is_returned_and_not_stored", async (t) => {
+  const cache = client(t, await flushed());
+  for (const titles of [[NaN], [new Date()], [1n]]) {
+    const books = new Bestsellers(cache, () => titles);
+    assert.equal(await books.get("scifi"), titles);
+    assert.equal(await cache.exists(cacheKey("scifi"), lockKey("scifi")), 0);
+    assert.equal(books.stats.mistakes, 1);
+  }
 });

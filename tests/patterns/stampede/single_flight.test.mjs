@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Bestsellers, connect } from "../../../snippets/patterns/stampede/single_flight.mjs";
+import { Bestsellers, cacheKey, connect } from "../../../snippets/patterns/stampede/single_flight.mjs";
 import { flushed, startServer } from "../../../harness/redis_server.mjs";
 
 function makeBooks(t, url, load) {
@@ -82,4 +82,42 @@ test("single_flight_works_without_redis", async (t) => {
   await server.kill();
   assert.deepEqual(await books.get("scifi"), ["Dune"]);
   assert.equal(books.stats["cache errors"], 2);
+});
+
+test("read_after_a_commit_joins_no_flight_from_before_it", { timeout: 20_000 }, async (t) => {
+  let [row, go, began] = ["old"];
+  const [gone, beginning] = [new Promise((resolve) => { go = resolve; }), new Promise((resolve) => { began = resolve; })];
+  const books = makeBooks(t, await flushed(), async () => {
+    const found = [row];
+    if (row === "new") return found;
+    began();
+    await gone;
+    return found;
+  });
+  const reader = books.get("scifi");
+  await beginning;
+  row = "new"; // the writer commits,
+  await books.changed("scifi"); // says so,
+  assert.deepEqual(await books.get("scifi"), ["new"]); // and reads
+  go();
+  assert.deepEqual(await reader, ["old"]);
+  assert.deepEqual(await books.get("scifi"), ["new"]); // what the old flight had loaded was not stored
+});
+
+test("each_caller_of_a_flight_gets_a_list_of_its_own", async (t) => {
+  const books = makeBooks(t, await flushed(), () => ["Dune"]);
+  const [first, ...others] = await Promise.all(Array.from({ length: 10 }, () => books.get("scifi")));
+  first.length = 0;
+  assert.deepEqual(others, Array(9).fill(["Dune"]));
+});
+
+test("corrupt_value_in_a_flight_is_a_counted_miss", async (t) => {
+  const books = makeBooks(t, await flushed(), () => ["Dune"]);
+  const corrupts = [Buffer.from([0xff, 0xfe]), "", "not json", "NaN", "[1]", '{"value": []}', "[".repeat(100_000)];
+  for (const [before, corrupt] of corrupts.entries()) {
+    await books.cache.set(cacheKey("scifi"), corrupt);
+    assert.deepEqual(await books.get("scifi"), ["Dune"]);
+    assert.equal(await books.cache.get(cacheKey("scifi")), '["Dune"]');
+    assert.equal(books.stats["corrupt values"], before + 1);
+  }
 });

@@ -114,3 +114,51 @@ test("hostile_categories_stay_apart", async (t) => {
     assert.deepEqual(await books.get(category), await books.get(category));
   assert.equal(db.loads, 5);
 });
+
+test("old_value_is_served_for_six_minutes_at_most", async (t) => {
+  const [books, db] = await makeBooks(t, await flushed());
+  const ttl = await books.cache.ttl(cacheKey("scifi"));
+  assert.ok(ttl > 350 && ttl <= 360, `${ttl}`);
+  db.clock -= 3600; // set back: it now says fresh for an hour
+  await books.cache.expire(cacheKey("scifi"), 100);
+  assert.deepEqual(await books.get("scifi"), ["scifi 1"]);
+  assert.ok(await books.cache.ttl(cacheKey("scifi")) <= 100);
+  await books.cache.del(cacheKey("scifi")); // its time is up
+  assert.deepEqual(await books.get("scifi"), ["scifi 2"]);
+});
+
+const CORRUPT = [
+  Buffer.from([0xff, 0xfe]), "", "not json", "null", "5", "NaN", '["Dune"]', '{"value":["Dune"]}', "[".repeat(100_000),
+  '{"value":["Dune"],"fresh_until":NaN}', '{"value":["Dune"],"fresh_until":null}', '{"value":[1],"fresh_until":5}',
+];
+
+test("corrupt_entry_is_a_counted_miss", async (t) => {
+  const [books] = await makeBooks(t, await flushed());
+  for (const [before, corrupt] of CORRUPT.entries()) {
+    await books.cache.set(cacheKey("scifi"), corrupt);
+    assert.deepEqual(await books.get("scifi"), [`scifi ${before + 2}`]);
+    const stored = `{"value":["scifi ${before + 2}"],"fresh_until":1060}`; // so in each language
+    assert.equal(await books.cache.get(cacheKey("scifi")), stored);
+    assert.equal(books.stats["corrupt values"], before + 1);
+  }
+});
+
+test("refused_refresh_keeps_the_stale_value", async (t) => {
+  const server = await startServer();
+  t.after(server.stop);
+  const [books, db] = await makeBooks(t, server.url);
+  db.clock += FRESH;
+  await books.cache.config("SET", "maxmemory", 1);
+  assert.deepEqual(await books.get("scifi"), ["scifi 1"]);
+  assert.deepEqual([db.loads, books.stats["refused writes"], books.refreshing], [1, 1, null]);
+});
+
+test("what_cannot_be_an_entry_is_returned_and_not_stored", async (t) => {
+  const [books] = await makeBooks(t, await flushed());
+  for (const [before, titles] of [[NaN], [new Date()], [1n]].entries()) {
+    books.load = () => titles;
+    assert.equal(await books.get("new"), titles);
+    assert.equal(await books.cache.exists(cacheKey("new")), 0);
+    assert.equal(books.stats.mistakes, before + 1);
+  }
+});

@@ -6,13 +6,15 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from decimal import Decimal
 from types import ModuleType
 from typing import Any
 
 import pytest
 import redis
 
-from harness.servers import Server
+from harness.servers import Cluster, Server
 
 # One process of many: its readers start when the key `go` is there, and count their loads in Redis.
 PROCESS = """
@@ -232,3 +234,144 @@ def test_empty_category_is_cached_too(example: ModuleType, cache: Any) -> None:
         assert books.get(category) == []
         assert books.get(category) == []
     assert len(loads) == 4
+
+
+@pytest.mark.parametrize("count", [150, 300])
+def test_three_hundred_callers_load_once(example: ModuleType, cache: Any, count: int) -> None:
+    """More than the pool has connections: those who find none wait for one, and Redis is well."""
+    load, together = Loads(0.2), threading.Barrier(count)
+    books = example.Bestsellers(cache, load)
+
+    def read(_: int) -> Any:
+        together.wait(60)
+        return books.get("scifi")
+
+    with ThreadPoolExecutor(count) as readers:
+        assert list(readers.map(read, range(count))) == [["load 1"]] * count
+    assert load.count == 1
+    assert books.stats == {}
+
+
+def test_exhausted_pool_is_busy_and_loads_nothing(example: ModuleType, cache: Any) -> None:
+    load = Loads()
+    books = example.Bestsellers(cache, load)
+    taken = [cache.connection_pool.get_connection() for _ in range(100)]
+    with pytest.raises(redis.ConnectionError, match="No connection available"):
+        books.get("scifi")
+    assert (load.count, books.stats) == (0, {"busy": 1})
+    cache.connection_pool.release(taken.pop())
+    assert books.get("scifi") == ["load 1"]
+
+
+def test_load_of_twice_the_locks_ttl_is_still_one(example: ModuleType, cache: Any) -> None:
+    load = Loads(10)
+    books = example.Bestsellers(cache, load)
+    assert load.seconds == 2 * books.lock_ttl
+    with ThreadPoolExecutor(50) as readers:
+        assert list(readers.map(books.get, ["scifi"] * 50)) == [["load 1"]] * 50
+    assert load.count == 1
+    assert cache.exists(example.lock_key("scifi")) == 0
+
+
+class Crowd:
+    """A database that knows how many loads are under way at once."""
+
+    def __init__(self) -> None:
+        self.now = self.most = 0
+        self.counting, self.go = threading.Lock(), threading.Event()
+
+    def __call__(self, category: str) -> Any:
+        with self.counting:
+            self.now += 1
+            self.most = max(self.most, self.now)
+        assert self.go.wait(20)
+        with self.counting:
+            self.now -= 1
+        return ["Dune"]
+
+
+def test_ten_load_at_once_where_there_is_no_lock(example: ModuleType, own_server: Server) -> None:
+    crowd = Crowd()
+    books = example.Bestsellers(example.connect(own_server.url), crowd)
+    own_server.kill()
+    with ThreadPoolExecutor(50) as readers:
+        answers = [readers.submit(books.get, "scifi") for _ in range(50)]
+        wait_until(lambda: crowd.now == 10)
+        crowd.go.set()
+        assert [answer.result(30) for answer in answers] == [["Dune"]] * 50
+    assert crowd.most == 10
+
+
+def test_who_finds_no_room_to_load_is_told_so(example: ModuleType, own_server: Server) -> None:
+    crowd = Crowd()
+    books = example.Bestsellers(example.connect(own_server.url), crowd)
+    own_server.kill()
+    with ThreadPoolExecutor(11) as readers:
+        answers = [readers.submit(books.get, "scifi") for _ in range(11)]
+        wait_until(lambda: books.stats["busy"] == 1)
+        crowd.go.set()
+        errors = [error for answer in answers if (error := answer.exception(30))]
+    assert [str(error) for error in errors] == ["busy: as many loads as may be are under way"]
+    assert crowd.most == 10
+
+
+def test_refused_lock_is_no_lock_and_loads(example: ModuleType, own_server: Server) -> None:
+    load = Loads()
+    books = example.Bestsellers(example.connect(own_server.url), load)
+    books.cache.config_set("maxmemory", 1)
+    assert books.get("scifi") == ["load 1"]
+    assert books.stats == {"refused writes": 2}  # the lock, and the SET
+
+
+def test_moved_is_an_error_of_the_lock_not_a_load(example: ModuleType, cluster: Cluster) -> None:
+    load = Loads()
+    books = example.Bestsellers(example.connect(cluster.url), load)
+    moved = 0
+    for number in range(20):
+        try:
+            books.get(str(number))
+        except redis.exceptions.MovedError:
+            moved += 1
+    assert (moved + load.count, books.stats["cache errors"]) == (20, 0)
+    assert moved > 5
+
+
+CORRUPT = [
+    b"\xff\xfe",
+    "",
+    "not json",
+    "null",
+    "5",
+    "NaN",
+    "[NaN]",
+    "[1]",
+    '["Dune", null]',
+    '{"value": []}',
+    "[" * 100_000,
+]
+
+
+def test_corrupt_value_under_the_lock_is_a_counted_miss(example: ModuleType, cache: Any) -> None:
+    load = Loads()
+    books = example.Bestsellers(cache, load)
+    for count, corrupt in enumerate(CORRUPT, 1):
+        cache.set(example.cache_key("scifi"), corrupt)
+        assert books.get("scifi") == [f"load {count}"]
+        assert cache.get(example.cache_key("scifi")) == f'["load {count}"]'  # so in each language
+        assert (load.count, books.stats) == (count, {"corrupt values": count})
+
+
+NO_TITLES = [[float("nan")], [Decimal("1.5")], [date(2026, 11, 28)], [("Dune",)], [7]]
+
+
+@pytest.mark.parametrize("titles", NO_TITLES, ids=str)
+def test_what_no_reader_could_read_is_returned_and_not_stored(example: ModuleType, cache: Any, titles: Any) -> None:
+    books = example.Bestsellers(cache, lambda _: titles)
+    assert books.get("scifi") == titles
+    assert cache.exists(example.cache_key("scifi"), example.lock_key("scifi")) == 0
+    assert books.stats == {"mistakes": 1}
+
+
+def test_tuple_is_a_list_for_those_who_load_and_those_who_find(example: ModuleType, cache: Any) -> None:
+    books = example.Bestsellers(cache, lambda _: ("Dune", "Solaris"))
+    assert [books.get("scifi"), books.get("scifi")] == [["Dune", "Solaris"]] * 2

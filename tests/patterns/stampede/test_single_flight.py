@@ -2,6 +2,8 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from decimal import Decimal
 from types import ModuleType
 from typing import Any
 
@@ -115,3 +117,48 @@ def test_single_flight_works_without_redis(example: ModuleType, own_server: Serv
     own_server.kill()
     assert books.get("scifi") == ["Dune"]
     assert books.stats["cache errors"] == 2
+
+
+def test_read_after_a_commit_joins_no_flight_from_before_it(books: Any) -> None:
+    row, began, go = ["old"], threading.Event(), threading.Event()
+
+    def load(category: str) -> Any:
+        found = list(row)
+        if not began.is_set():
+            began.set()
+            assert go.wait(20)
+        return found
+
+    books.load = load
+    with ThreadPoolExecutor(1) as callers:
+        reader = callers.submit(books.get, "scifi")
+        assert began.wait(20)
+        row[0] = "new"  # the writer commits,
+        books.changed("scifi")  # says so,
+        assert books.get("scifi") == ["new"]  # and reads
+        go.set()
+        assert reader.result(20) == ["old"]
+    assert books.get("scifi") == ["new"]  # what the old flight had loaded was not stored
+
+
+def test_each_caller_of_a_flight_gets_a_list_of_its_own(books: Any) -> None:
+    answers = callers_that_share_a_flight(books, 10, lambda _: ["Dune"])
+    answers[0].clear()
+    assert answers[1:] == [["Dune"]] * 9
+
+
+def test_corrupt_value_in_a_flight_is_a_counted_miss(example: ModuleType, books: Any) -> None:
+    books.load = lambda _: ["Dune"]
+    for count, corrupt in enumerate((b"\xff\xfe", "", "not json", "NaN", "[1]", '{"value": []}', "[" * 100_000), 1):
+        books.cache.set(example.cache_key("scifi"), corrupt)
+        assert books.get("scifi") == ["Dune"]
+        assert books.cache.get(example.cache_key("scifi")) == '["Dune"]'
+        assert books.stats == {"corrupt values": count}
+
+
+@pytest.mark.parametrize("titles", [[float("nan")], [Decimal("1.5")], [date(2026, 11, 28)]], ids=str)
+def test_what_a_flight_cannot_store_it_returns(example: ModuleType, books: Any, titles: Any) -> None:
+    books.load = lambda _: titles
+    assert str(books.get("scifi")) == str(titles)
+    assert books.cache.exists(example.cache_key("scifi")) == 0
+    assert books.stats == {"mistakes": 1}

@@ -1,7 +1,11 @@
 """What the page claims of stale-while-revalidate, in Python."""
 
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from decimal import Decimal
 from types import ModuleType
 from typing import Any
 
@@ -131,3 +135,75 @@ def test_hostile_categories_stay_apart(books: Any, db: Database) -> None:
         first = books.get(category)
         assert books.get(category) == first
     assert db.loads == 4
+
+
+def test_old_value_is_served_for_six_minutes_at_most(example: ModuleType, books: Any, clock: list[float]) -> None:
+    """The bound is the key's TTL: no clock of ours moves it, and no read prolongs it."""
+    key = example.cache_key("scifi")
+    books.get("scifi")
+    assert 350 < books.cache.ttl(key) <= example.TTL == 360
+    clock[0] -= 3600  # set back: it now says fresh for an hour
+    books.cache.expire(key, 100)
+    assert books.get("scifi") == ["scifi 1"]
+    assert books.cache.ttl(key) <= 100
+    books.cache.delete(key)  # its time is up
+    assert books.get("scifi") == ["scifi 2"]
+
+
+CORRUPT = [
+    b"\xff\xfe", "", "not json", "null", "5", "NaN", '["Dune"]', '{"value":["Dune"]}', "[" * 100_000,
+    '{"value":["Dune"],"fresh_until":NaN}', '{"value":["Dune"],"fresh_until":null}', '{"value":[1],"fresh_until":5}',
+]  # fmt: skip
+
+
+def test_corrupt_entry_is_a_counted_miss(example: ModuleType, books: Any) -> None:
+    key = example.cache_key("scifi")
+    for count, corrupt in enumerate(CORRUPT, 1):
+        books.cache.set(key, corrupt)
+        assert books.get("scifi") == [f"scifi {count}"]
+        assert books.cache.get(key) == f'{{"value":["scifi {count}"],"fresh_until":1060}}'  # so in each language
+        assert books.stats == {"corrupt values": count}
+
+
+def test_refused_refresh_keeps_the_stale_value(
+    example: ModuleType, own_server: Server, db: Database, clock: list[float]
+) -> None:
+    books = example.Bestsellers(example.connect(own_server.url), db.load, lambda: clock[0])
+    books.get("scifi")
+    clock[0] += example.FRESH
+    books.cache.config_set("maxmemory", 1)
+    assert books.get("scifi") == ["scifi 1"]
+    assert (db.loads, books.stats) == (1, {"refused writes": 1})
+
+
+@pytest.mark.parametrize("titles", [[float("nan")], [Decimal("1.5")], [date(2026, 11, 28)]], ids=str)
+def test_what_cannot_be_an_entry_is_returned_and_not_stored(example: ModuleType, books: Any, titles: Any) -> None:
+    books.load = lambda _: titles
+    assert books.get("scifi") == titles
+    assert books.cache.exists(example.cache_key("scifi")) == 0
+    assert books.stats == {"mistakes": 1}
+
+
+# A parent that has refreshed forks. The child's first refresh has to end too, and to leave no lock.
+FORK = """
+import os, sys
+from pathlib import Path
+from harness.load import load
+program = load(Path(sys.argv[1]))
+clock = [1000.0]
+books = program.Bestsellers(program.connect(sys.argv[2]), lambda category: [category], lambda: clock[0])
+books.get("scifi")
+for process in ("parent", "child"):
+    clock[0] += program.FRESH
+    books.get("scifi")
+    books.refreshing.result(20)
+    assert books.stats["refreshes"] == 1 + (process == "child")
+    assert not list(books.cache.scan_iter("lock:*"))
+    if process == "parent" and os.fork():
+        sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
+"""
+
+
+def test_forked_process_refreshes_too(example: ModuleType, redis_url: str) -> None:
+    command = [sys.executable, "-c", FORK, str(example.__file__), redis_url]
+    assert subprocess.run(command, timeout=60, check=False).returncode == 0

@@ -6,6 +6,8 @@ import random
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from decimal import Decimal
 from types import ModuleType
 from typing import Any
 
@@ -104,15 +106,15 @@ def test_xfetch_with_nx_loads_once(example: ModuleType, trending: Any, load: Loa
 def test_xfetch_reader_that_is_late_does_not_load_again(example: ModuleType, trending: Any, load: Loads) -> None:
     trending.get("scifi")
     trending.now = lambda: time.time() + example.TTL
-    try_lock = trending.try_lock
+    load_early = trending.load_early
 
-    def be_overtaken_and_lock(category: str) -> Any:
-        trending.try_lock = try_lock
+    def be_overtaken_and_load(category: str, entry: Any) -> Any:
+        trending.load_early = load_early
         assert trending.get(category) == "load 2"
-        return try_lock(category)
+        return load_early(category, entry)
 
-    trending.try_lock = be_overtaken_and_lock
-    trending.get("scifi")
+    trending.load_early = be_overtaken_and_load
+    assert trending.get("scifi") == "load 2"
     assert load.count == 2
     assert list(trending.cache.scan_iter("lock:*")) == []
 
@@ -132,13 +134,11 @@ def test_xfetch_does_not_protect_a_cold_key(trending: Any) -> None:
 
 
 def test_xfetch_stores_value_delta_and_expiry_with_a_ttl(example: ModuleType, trending: Any) -> None:
-    clock = iter([1000.0, 1002.5])
+    clock = iter([1000.0, 1002.5, 1002.5])
     trending.now = lambda: next(clock)
     trending.get("scifi")
     key, _ = example.keys("scifi")
-    assert trending.cache.hgetall(key) == {
-        "value": json.dumps("load 1"), "delta": "2.5", "expiry": str(1002.5 + example.TTL),
-    }  # fmt: skip
+    assert json.loads(trending.cache.get(key)) == {"value": "load 1", "delta": 2.5, "expiry": 1002.5 + example.TTL}
     assert 0 < trending.cache.ttl(key) <= example.TTL
 
 
@@ -158,3 +158,44 @@ def test_xfetch_works_without_redis(example: ModuleType, own_server: Server, loa
     own_server.kill()
     assert trending.get("scifi") == "load 2"
     assert trending.stats["cache errors"] == 2
+
+
+CORRUPT = [
+    b"\xff\xfe", "", "not json", "null", "5", "NaN", '["load 1"]', '{"value":"load 1"}', "[" * 100_000,
+    '{"value":"load 1","delta":NaN,"expiry":9}', '{"value":"load 1","delta":1,"expiry":null}',
+    '{"value":"load 1","delta":1,"expiry":1' + "0" * 400 + "}",
+]  # fmt: skip
+
+
+def test_xfetch_takes_a_corrupt_entry_for_a_counted_miss(example: ModuleType, trending: Any) -> None:
+    key, _ = example.keys("scifi")
+    for count, corrupt in enumerate(CORRUPT, 1):
+        trending.cache.set(key, corrupt)
+        assert trending.get("scifi") == f"load {count}"
+        assert trending.stats == {"corrupt values": count}
+
+
+def test_xfetch_serves_the_value_where_its_lock_is_refused(
+    example: ModuleType, own_server: Server, load: Loads
+) -> None:
+    trending = example.Trending(example.connect(own_server.url), load)
+    trending.get("scifi")
+    trending.now = lambda: time.time() + example.TTL
+    trending.cache.config_set("maxmemory", 1)
+    assert trending.get("scifi") == "load 1"
+    assert (load.count, trending.stats) == (1, {"refused writes": 1})
+
+
+@pytest.mark.parametrize("value", [float("nan"), Decimal("1.5"), date(2026, 11, 28), ("Dune",)], ids=str)
+def test_xfetch_returns_what_it_cannot_store(example: ModuleType, trending: Any, value: Any) -> None:
+    trending.load = lambda _: value
+    assert str(trending.get("scifi")) == str(value)
+    assert trending.cache.exists(example.keys("scifi")[0]) == 0
+    assert trending.stats == {"mistakes": 1}
+
+
+def test_clock_that_is_set_back_during_a_load_makes_no_load_late(example: ModuleType, trending: Any) -> None:
+    clock = iter([1000.0, 900.0, 900.0])
+    trending.now = lambda: next(clock)
+    trending.get("scifi")
+    assert json.loads(trending.cache.get(example.keys("scifi")[0]))["delta"] == 0

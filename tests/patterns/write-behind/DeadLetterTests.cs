@@ -12,7 +12,7 @@ public sealed class DeadLetterTests : IAsyncLifetime
     public async Task InitializeAsync()
     {
         var url = await RedisServer.FlushedSessionAsync();
-        redis = await ConnectionMultiplexer.ConnectAsync(new Uri(url).Authority);
+        redis = await ConnectAsync(url);
         cache = redis.GetDatabase();
     }
 
@@ -54,5 +54,15 @@ public sealed class DeadLetterTests : IAsyncLifetime
         await DeliverAsync(MaxDeliveries + 3);
         Assert.Equal(0, await BuryAsync(cache)); // a minute has not passed
         Assert.Equal(1, await cache.StreamLengthAsync(Stream));
+    }
+
+    [Fact(DisplayName = "without_a_group_there_is_nothing_to_bury")]
+    public async Task WithoutAGroupThereIsNothingToBury()
+    {
+        Assert.Equal(0, await BuryAsync(cache)); // as after a flush
+        await cache.StreamAddAsync(Stream, "id", "1");
+        Assert.Equal(0, await BuryAsync(cache));
+        await cache.StringSetAsync(Stream, "no stream");
+        await Assert.ThrowsAsync<RedisServerException>(() => BuryAsync(cache));
     }
 }

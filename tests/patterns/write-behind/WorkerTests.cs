@@ -80,7 +80,7 @@ public sealed class WorkerTests : IAsyncLifetime
 
         var second = new Writer(cache, db, 0);
         await second.RunAsync(untilEmpty: true);
-        Assert.Equal(1, second.Stats.Settled);
+        Assert.Equal(1, second.Stats["settled"]);
         Assert.Equal(1, Written());
         Assert.Equal(Pen1, Data("1"));
         Assert.Equal(0, await cache.StreamLengthAsync(Stream));
@@ -124,7 +124,7 @@ public sealed class WorkerTests : IAsyncLifetime
         await AddAsync(Pen1, "2");
         var writer = new Writer(cache, db, 0);
         foreach (var entry in await writer.ReadAsync()) await writer.HandleAsync(entry);
-        Assert.Equal(2, writer.Stats.Refused);
+        Assert.Equal(2, writer.Stats["refused"]);
         Assert.Equal(1, Written()); // the others go on
         Assert.Equal(Pen1, Data("2"));
         Assert.Equal(2, (await cache.StreamPendingAsync(Stream, Group)).PendingMessageCount);
@@ -151,5 +151,115 @@ public sealed class WorkerTests : IAsyncLifetime
         Assert.Equal(1, Written());
         Assert.Equal(Pen1, Data("in hand"));
         Assert.Equal(1, await cache.StreamLengthAsync(Stream)); // acknowledged; and what it had not begun waits
+    }
+
+    /// <summary>Let entries lie for so much longer, as Redis counts it, without waiting for that.</summary>
+    async Task PassTimeAsync(int milliseconds)
+    {
+        foreach (var held in await cache.StreamPendingMessagesAsync(Stream, Group, 1000, RedisValue.Null))
+            await cache.ExecuteAsync("XCLAIM", Stream, Group, held.ConsumerName, 0, held.MessageId,
+                "IDLE", held.IdleTimeInMilliseconds + milliseconds, "RETRYCOUNT", held.DeliveryCount, "JUSTID");
+    }
+
+    [Fact(DisplayName = "a_poison_entry_is_buried_at_the_constants_that_ship")]
+    public async Task APoisonEntryIsBuriedAtTheConstantsThatShip()
+    {
+        Assert.Equal(MaxDeliveries, DeadLetter.MaxDeliveries);
+        Writer[] writers = [new(cache, db), new(cache, db), new(cache, db)];
+        await AddAsync("no JSON");
+        await AddAsync(Pen1, "2");
+        await writers[0].TurnAsync();
+        var second = 0;
+        for (; second < 360; second += 5)
+        {
+            foreach (var writer in writers)
+                foreach (var entry in await writer.ClaimAsync())
+                    await writer.HandleAsync(entry);
+            if (second % 60 == 0 && await DeadLetter.BuryAsync(cache) == 1) break;
+            await PassTimeAsync(5000);
+        }
+        Assert.InRange(second, 180, 240);
+        Assert.Equal(5, writers.Sum(writer => writer.Stats.GetValueOrDefault("refused")));
+        Assert.Equal(0, await cache.StreamLengthAsync(Stream));
+        Assert.Equal(Pen1, Data("2"));
+    }
+
+    [Fact(DisplayName = "good_entries_behind_one_that_kills_its_worker_are_written")]
+    public async Task GoodEntriesBehindOneThatKillsItsWorkerAreWritten()
+    {
+        await AddAsync(Pen1, "killer");
+        for (var i = 0; i < 15; i++) await AddAsync(Pen1, $"good {i}"); // all of them in one batch
+        var dies = new Writer(cache, db, 0);
+        for (var worker = 1; worker <= 5; worker++) // each reads or claims, and dies with the killer in hand
+        {
+            var taken = worker == 1 ? await dies.ReadAsync() : await dies.ClaimAsync();
+            Assert.Equal("killer", taken[0]["id"]);
+        }
+        await new Writer(cache, db, 0).RunAsync(untilEmpty: true);
+        Assert.Equal(15, Written());
+        Assert.Equal(1, await DeadLetter.BuryAsync(cache, 0));
+        var dead = Assert.Single(await cache.StreamRangeAsync("stream:carts:dead"));
+        Assert.Equal("killer", dead["id"]);
+        Assert.Equal(0, await cache.StreamLengthAsync(Stream));
+    }
+
+    [Fact(DisplayName = "bytes_of_another_producer_end_no_worker")]
+    public async Task BytesOfAnotherProducerEndNoWorker()
+    {
+        RedisValue bytes = new byte[] { 0xff };
+        await cache.StreamAddAsync(Stream, [new("id", bytes), new("data", bytes)]);
+        await cache.StreamAddAsync(Stream, [new(bytes, bytes)]);
+        await AddAsync(Pen1, "2");
+        var writer = new Writer(cache, db, 0);
+        await writer.RunAsync(untilEmpty: true);
+        Assert.Equal((10, 1), (writer.Stats["refused"], writer.Stats["settled"]));
+        Assert.Equal(2, await DeadLetter.BuryAsync(cache, 0));
+        Assert.Equal(bytes, (await cache.StreamRangeAsync("stream:carts:dead"))[0]["data"]);
+    }
+
+    [Fact(DisplayName = "an_outage_of_the_database_is_no_attempt")]
+    public async Task AnOutageOfTheDatabaseIsNoAttempt()
+    {
+        await AddAsync(Pen1);
+        Execute("CREATE TRIGGER fails BEFORE INSERT ON carts BEGIN SELECT no_such_function(); END");
+        var writer = new Writer(cache, db, 0);
+        for (var i = 0; i < 2 * MaxDeliveries; i++) Assert.Null(await writer.TurnAsync());
+        Assert.Equal(2 * MaxDeliveries, writer.Stats["database errors"]);
+        var held = Assert.Single(await cache.StreamPendingMessagesAsync(Stream, Group, 10, RedisValue.Null));
+        Assert.Equal(1, held.DeliveryCount);
+        Execute("DROP TRIGGER fails");
+        await writer.RunAsync(untilEmpty: true);
+        Assert.Equal(1, Written());
+    }
+
+    [Fact(DisplayName = "the_worker_makes_a_group_that_is_gone")]
+    public async Task TheWorkerMakesAGroupThatIsGone()
+    {
+        var writer = new Writer(cache, db, 60_000);
+        async Task WriteOneAsync()
+        {
+            var before = Written();
+            await AddAsync(Pen1, $"{before}");
+            for (var turns = 0; turns < 10 && Written() == before; turns++) await writer.TurnAsync();
+            Assert.Equal(before + 1, Written());
+        }
+        await WriteOneAsync();
+        await redis.GetServers().Single().FlushDatabaseAsync();
+        await WriteOneAsync();
+        await cache.StreamDeleteConsumerGroupAsync(Stream, Group);
+        await WriteOneAsync();
+        await cache.KeyDeleteAsync(Stream);
+        await WriteOneAsync();
+        Assert.Equal((3, 4), (writer.Stats["no group"], writer.Stats["settled"]));
+    }
+
+    [Fact(DisplayName = "a_mistake_ends_the_worker")]
+    public async Task AMistakeEndsTheWorker()
+    {
+        await cache.KeyDeleteAsync(Stream);
+        await cache.StringSetAsync(Stream, "no stream");
+        var writer = new Writer(cache, db);
+        await Assert.ThrowsAsync<RedisServerException>(() => writer.RunAsync());
+        Assert.Equal(1, writer.Stats["mistakes"]);
     }
 }

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Microsoft.Data.Sqlite;
 using StackExchange.Redis;
 using Xunit;
@@ -6,7 +7,7 @@ using static WriteBehind;
 /// <summary>What the write-behind page claims of the accepting side, in C#.</summary>
 public sealed class WriteBehindTests : IAsyncLifetime
 {
-    const string Stream = "stream:carts", Group = "writers", Pen1 = """{"pen":1}""", Pen2 = """{"pen":2}""";
+    const string Stream = "stream:carts", Waiting = "stream:carts:waiting", Group = "writers", Pen1 = """{"pen":1}""", Pen2 = """{"pen":2}""";
     readonly SqliteConnection db = new("Data Source=:memory:");
     ConnectionMultiplexer redis = null!;
     IDatabase cache = null!;
@@ -31,7 +32,7 @@ public sealed class WriteBehindTests : IAsyncLifetime
     [Fact(DisplayName = "accepted_at_once_and_not_yet_in_the_database")]
     public async Task AcceptedAtOnceAndNotYetInTheDatabase()
     {
-        var version = await carts.SaveAsync("1", Pen1);
+        var version = await carts.SaveAsync("1", Pen1, $"{Guid.NewGuid()}");
         Assert.Equal(Pen1, await carts.GetAsync("1"));
         Assert.Equal(0L, await new SqliteCommand("SELECT count(*) FROM carts", db).ExecuteScalarAsync());
         Assert.Equal(version, Assert.Single(await cache.StreamRangeAsync(Stream)).Id);
@@ -41,9 +42,9 @@ public sealed class WriteBehindTests : IAsyncLifetime
     [Fact(DisplayName = "an_unflushed_value_has_no_ttl")]
     public async Task AnUnflushedValueHasNoTtl()
     {
-        await carts.SaveAsync("1", Pen1);
+        await carts.SaveAsync("1", Pen1, $"{Guid.NewGuid()}");
         await cache.KeyExpireAsync("cart:1", TimeSpan.FromHours(1)); // as the worker does when it is in the database
-        await carts.SaveAsync("1", Pen2);
+        await carts.SaveAsync("1", Pen2, $"{Guid.NewGuid()}");
         Assert.Null(await cache.KeyTimeToLiveAsync("cart:1"));
     }
 
@@ -51,22 +52,22 @@ public sealed class WriteBehindTests : IAsyncLifetime
     public async Task FullQueuePushesBack()
     {
         carts = new Carts(cache, db, limit: 2);
-        await carts.SaveAsync("1", Pen1);
-        var version = await carts.SaveAsync("1", Pen2);
-        await Assert.ThrowsAsync<QueueFullException>(() => carts.SaveAsync("1", Pen1));
+        await carts.SaveAsync("1", Pen1, $"{Guid.NewGuid()}");
+        var version = await carts.SaveAsync("1", Pen2, $"{Guid.NewGuid()}");
+        await Assert.ThrowsAsync<QueueFullException>(() => carts.SaveAsync("1", Pen1, $"{Guid.NewGuid()}"));
         Assert.Equal(2, await cache.StreamLengthAsync(Stream));
         Assert.Equal([version, Pen2], await cache.HashGetAsync("cart:1", ["version", "data"]));
         await cache.StreamDeleteAsync(Stream, [version]); // the worker has caught up
-        await carts.SaveAsync("1", Pen1);
+        await carts.SaveAsync("1", Pen1, $"{Guid.NewGuid()}");
     }
 
     [Fact(DisplayName = "depth_tells_what_waits_and_what_is_pending")]
     public async Task DepthTellsWhatWaitsAndWhatIsPending()
     {
         await cache.StreamCreateConsumerGroupAsync(Stream, Group, "0");
-        for (var i = 0; i < 5; i++) await carts.SaveAsync($"{i}", Pen1);
+        for (var i = 0; i < 5; i++) await carts.SaveAsync($"{i}", Pen1, $"{Guid.NewGuid()}");
         await cache.StreamReadGroupAsync(Stream, Group, "worker", ">", 2);
-        Assert.Equal((5L, 3L, 2), await carts.DepthAsync());
+        Assert.Equal((5L, 3L, 2, 0), await carts.DepthAsync());
     }
 
     /// <summary>Save carts on a small server under volatile-lru, then fill it with ordinary cache entries.</summary>
@@ -89,7 +90,7 @@ public sealed class WriteBehindTests : IAsyncLifetime
     public async Task UnflushedValueSurvivesEviction()
     {
         await using var server = await RedisServer.StartAsync();
-        await PressAsync(server, own => new Carts(own, db).SaveAsync("1", Pen1));
+        await PressAsync(server, own => new Carts(own, db).SaveAsync("1", Pen1, $"{Guid.NewGuid()}"));
         await using var own = await ConnectAsync(server.Url);
         Assert.Equal(Pen1, await new Carts(own.GetDatabase(), db).GetAsync("1"));
     }
@@ -101,7 +102,7 @@ public sealed class WriteBehindTests : IAsyncLifetime
         var versions = new List<string>();
         await PressAsync(server, async own =>
         {
-            for (var i = 0; i < 100; i++) versions.Add(await new Carts(own, db).SaveAsync($"{i}", Pen1));
+            for (var i = 0; i < 100; i++) versions.Add(await new Carts(own, db).SaveAsync($"{i}", Pen1, $"{Guid.NewGuid()}"));
         });
         await using var own = await ConnectAsync(server.Url);
         var left = await own.GetDatabase().StreamRangeAsync(Stream);
@@ -116,10 +117,10 @@ public sealed class WriteBehindTests : IAsyncLifetime
         carts = new Carts(own.GetDatabase(), db);
         await new SqliteCommand("INSERT INTO carts VALUES ('1', '', '{\"pen\":1}')", db).ExecuteNonQueryAsync();
         server.Kill();
-        await Assert.ThrowsAnyAsync<RedisException>(() => carts.SaveAsync("1", Pen2));
+        await Assert.ThrowsAnyAsync<RedisException>(() => carts.SaveAsync("1", Pen2, $"{Guid.NewGuid()}"));
         Assert.Equal(Pen1, await carts.GetAsync("1"));
         Assert.Null(await carts.GetAsync("2"));
-        Assert.Equal(2, carts.CacheErrors);
+        Assert.Equal(3, carts.CacheErrors);
     }
 
     [Fact(DisplayName = "a_cart_id_is_only_a_value")]
@@ -130,9 +131,72 @@ public sealed class WriteBehindTests : IAsyncLifetime
         foreach (var id in hostile)
         {
             Assert.Null(await carts.GetAsync(id));
-            await carts.SaveAsync(id, Pen1);
+            await carts.SaveAsync(id, Pen1, $"{Guid.NewGuid()}");
             Assert.Equal(Pen1, await carts.GetAsync(id));
         }
         Assert.Equal(hostile.Length, await cache.StreamLengthAsync(Stream));
+    }
+
+    [Fact(DisplayName = "nan_is_refused_when_it_is_saved")]
+    public async Task NanIsRefusedWhenItIsSaved()
+    {
+        foreach (var json in (string[])["""{"pen":NaN}""", """{"pen":Infinity}""", "no JSON", ""])
+            await Assert.ThrowsAnyAsync<JsonException>(() => carts.SaveAsync("1", json, "of A"));
+        Assert.Empty(RedisServer.Keys(redis)); // no worker will meet it
+    }
+
+    [Fact(DisplayName = "a_repeated_save_is_no_new_write")]
+    public async Task ARepeatedSaveIsNoNewWrite()
+    {
+        var first = await carts.SaveAsync("1", Pen1, "of A"); // let its reply be lost, after Redis ran it
+        var newer = await carts.SaveAsync("1", Pen2, "of B");
+        Assert.Equal(first, await carts.SaveAsync("1", Pen1, "of A"));
+        Assert.Equal(Pen2, await carts.GetAsync("1")); // what B was told is accepted stays
+        Assert.Equal([first, newer], (await cache.StreamRangeAsync(Stream)).Select(entry => $"{entry.Id}"));
+        Assert.Equal(newer, await cache.HashGetAsync("cart:1", "version"));
+        Assert.InRange((await cache.KeyTimeToLiveAsync("cart:1:request:of A"))!.Value.TotalSeconds, 590, 600);
+    }
+
+    [Fact(DisplayName = "a_corrupt_cart_is_a_counted_miss")]
+    public async Task ACorruptCartIsACountedMiss()
+    {
+        await new SqliteCommand("INSERT INTO carts VALUES ('1', '', '{\"pen\":1}')", db).ExecuteNonQueryAsync();
+        RedisValue[] corrupt = ["no JSON", new byte[] { 0xff }, "NaN", """{"pen":NaN}""", "[1]", "null"];
+        foreach (var data in corrupt)
+        {
+            await cache.HashSetAsync("cart:1", "data", data);
+            Assert.Equal(Pen1, await carts.GetAsync("1"));
+        }
+        Assert.Equal(corrupt.Length, carts.CorruptValues);
+    }
+
+    [Fact(DisplayName = "depth_answers_without_a_group")]
+    public async Task DepthAnswersWithoutAGroup()
+    {
+        Assert.Equal((0L, 0L, 0, 0), await carts.DepthAsync()); // as after a flush
+        await carts.SaveAsync("1", Pen1, "of A");
+        Assert.Equal((1L, 1L, 0, 0), await carts.DepthAsync()); // a worker will begin with this entry
+        await cache.StreamCreateConsumerGroupAsync(Stream, "of another program", "0");
+        Assert.Equal((1L, 1L, 0, 0), await carts.DepthAsync());
+        await cache.StreamCreateConsumerGroupAsync(Stream, Group, "0");
+        await cache.StreamReadGroupAsync(Stream, Group, "worker", ">");
+        Assert.Equal((1L, 0L, 1, 0), await carts.DepthAsync());
+    }
+
+    [Fact(DisplayName = "what_a_trimmed_stream_has_lost_is_counted")]
+    public async Task WhatATrimmedStreamHasLostIsCounted()
+    {
+        for (var i = 0; i < 10; i++) await carts.SaveAsync($"{i}", Pen1, $"{i}");
+        await cache.StreamTrimAsync(Stream, 4);
+        Assert.Equal(6, (await carts.DepthAsync()).Lost);
+        await using var own = new SqliteConnection("Data Source=:memory:");
+        await own.OpenAsync();
+        await new SqliteCommand(Worker.Table, own).ExecuteNonQueryAsync();
+        await new Worker.Writer(cache, own, 0).RunAsync(untilEmpty: true);
+        Assert.Equal(4L, await new SqliteCommand("SELECT count(*) FROM carts", own).ExecuteScalarAsync());
+        Assert.Equal(6, (await carts.DepthAsync()).Lost); // also when nothing waits any more
+        Assert.Equal("012345", string.Concat((await cache.HashKeysAsync(Waiting)).Order())); // which ones
+        await carts.SaveAsync("0", Pen2, "anew");
+        Assert.Equal(5, (await carts.DepthAsync()).Lost); // only the last value counts
     }
 }

@@ -1,16 +1,15 @@
 /** What the write-behind page claims of the dead letter, in JavaScript. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Redis } from "ioredis";
 
-import { bury, MAX_DELIVERIES } from "../../../snippets/patterns/write-behind/dead_letter.mjs";
+import { bury, connect, MAX_DELIVERIES } from "../../../snippets/patterns/write-behind/dead_letter.mjs";
 import { flushed } from "../../../harness/redis_server.mjs";
 
 const [STREAM, DEAD, GROUP] = ["stream:carts", "stream:carts:dead", "writers"];
 
 /** A stream with one poison entry, delivered so many times. */
 async function delivered(t, times) {
-  const cache = new Redis(await flushed());
+  const cache = connect(await flushed());
   t.after(() => cache.disconnect());
   await cache.xgroup("CREATE", STREAM, GROUP, "0", "MKSTREAM");
   const poison = await cache.xadd(STREAM, "*", "id", "1", "data", "no JSON");
@@ -38,4 +37,14 @@ test("an_entry_that_a_worker_holds_is_not_buried", async (t) => {
   const { cache } = await delivered(t, MAX_DELIVERIES + 3);
   assert.equal(await bury(cache), 0); // a minute has not passed
   assert.equal(await cache.xlen(STREAM), 1);
+});
+
+test("without_a_group_there_is_nothing_to_bury", async (t) => {
+  const cache = connect(await flushed());
+  t.after(() => cache.disconnect());
+  assert.equal(await bury(cache), 0); // as after a flush
+  await cache.xadd(STREAM, "*", "id", "1", "data", "{}");
+  assert.equal(await bury(cache), 0);
+  await cache.set(STREAM, "no stream");
+  await assert.rejects(bury(cache), /WRONGTYPE/);
 });

@@ -55,3 +55,15 @@ def test_only_the_poison_is_buried(example: ModuleType, cache: Any) -> None:
     assert example.bury(cache, idle_ms=0) == 10
     assert [fields["entry"] for _, fields in cache.xrange(DEAD)] == ids[1::2]
     assert [entry for entry, _ in cache.xrange(STREAM)] == ids[::2]
+
+
+def test_without_a_group_there_is_nothing_to_bury(example: ModuleType, redis_url: str) -> None:
+    cache = example.connect(redis_url)
+    assert example.bury(cache) == 0  # as after a flush
+    cache.xadd(STREAM, {"id": "1", "data": "{}"})
+    assert example.bury(cache) == 0
+    cache.set(DEAD, "no stream")
+    cache.delete(STREAM)
+    cache.set(STREAM, "no stream")
+    with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
+        example.bury(cache)

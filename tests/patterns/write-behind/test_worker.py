@@ -11,10 +11,11 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import redis
 
 from harness.load import load
 from harness.servers import Server
-from practice.demo_write_behind import FOLDER, GROUP, STREAM, Shop, eventually
+from practice.demo_write_behind import DEAD, FOLDER, GROUP, STREAM, Shop, accept, eventually
 
 HOSTILE = ("1 OR 1=1", "1' OR '1'='1", "*", "cart:1", "1; DROP TABLE carts", "ключ\n", "{1}", "x" * 10_000)
 
@@ -39,7 +40,7 @@ def writer(example: ModuleType, shop: Shop) -> Any:
 
 
 def test_worker_writes_each_cart_and_empties_the_stream(shop: Shop, carts: Any, writer: Any, example: Any) -> None:
-    latest = {str(number % 7): carts.save(str(number % 7), {"pen": number}) for number in range(50)}
+    latest = {str(number % 7): accept(carts, str(number % 7), {"pen": number}) for number in range(50)}
     writer.run(until_empty=True)
     assert {key: version for key, (version, _) in shop.rows().items()} == {
         key: example.sortable(version) for key, version in latest.items()
@@ -51,7 +52,7 @@ def test_worker_writes_each_cart_and_empties_the_stream(shop: Shop, carts: Any, 
 def test_worker_crash_before_ack_redelivers_and_row_written_once(shop: Shop, carts: Any, example: Any) -> None:
     worker = shop.start()
     shop.wait_until_it_reads(worker)
-    shop.stop_between_commit_and_ack(worker, lambda: carts.save("1", {"pen": 1}))
+    shop.stop_between_commit_and_ack(worker, lambda: accept(carts, "1", {"pen": 1}))
     shop.kill(worker)
     shop.resume()
     [(entry, _)] = shop.cache.xrange(STREAM)  # committed, and not acknowledged
@@ -70,7 +71,7 @@ def test_worker_crash_before_ack_redelivers_and_row_written_once(shop: Shop, car
 def test_worker_crash_before_commit_redelivers(shop: Shop, carts: Any, example: Any) -> None:
     worker = shop.start()
     shop.wait_until_it_reads(worker)
-    shop.stop_between_read_and_commit(worker, lambda: carts.save("1", {"pen": 1}))
+    shop.stop_between_read_and_commit(worker, lambda: accept(carts, "1", {"pen": 1}))
     shop.kill(worker)
     shop.db.execute("ROLLBACK")
     [(entry, _)] = shop.cache.xrange(STREAM)
@@ -81,8 +82,8 @@ def test_worker_crash_before_commit_redelivers(shop: Shop, carts: Any, example: 
 
 
 def test_redelivered_old_entry_does_not_overwrite_newer_row(shop: Shop, carts: Any, writer: Any, example: Any) -> None:
-    carts.save("1", {"pen": "old"})
-    newer = carts.save("1", {"pen": "new"})
+    accept(carts, "1", {"pen": "old"})
+    newer = accept(carts, "1", {"pen": "new"})
     shop.cache.xreadgroup(GROUP, "dies with it", {STREAM: ">"}, count=1)
     [entry] = writer.read()
     writer.handle(*entry)
@@ -95,9 +96,9 @@ def test_redelivered_old_entry_does_not_overwrite_newer_row(shop: Shop, carts: A
 
 
 def test_a_flushed_cart_gets_its_ttl_only_if_nothing_newer_waits(shop: Shop, carts: Any, writer: Any) -> None:
-    carts.save("1", {"pen": 1})
+    accept(carts, "1", {"pen": 1})
     [entry] = writer.read()
-    newer = carts.save("1", {"pen": 2})
+    newer = accept(carts, "1", {"pen": 2})
     writer.handle(*entry)
     assert shop.cache.ttl("cart:1") == -1  # the newer value is in Redis alone
     assert carts.get("1") == {"pen": 2}
@@ -110,7 +111,7 @@ def test_an_entry_that_the_database_refuses_stays_pending(shop: Shop, carts: Any
     poison = [
         shop.cache.xadd(STREAM, fields) for fields in ({"id": "1", "data": "no JSON"}, {"id": "1"}, {"data": "{}"})
     ]
-    carts.save("2", {"pen": 1})
+    accept(carts, "2", {"pen": 1})
     for entry in writer.read():
         writer.handle(*entry)
     assert writer.stats["refused"] == 3
@@ -120,11 +121,11 @@ def test_an_entry_that_the_database_refuses_stays_pending(shop: Shop, carts: Any
 
 
 def test_while_the_database_is_down_nothing_is_taken(shop: Shop, carts: Any, writer: Any) -> None:
-    carts.save("1", {"pen": 1})
+    accept(carts, "1", {"pen": 1})
     shop.db.execute("BEGIN IMMEDIATE")
     running = threading.Thread(target=writer.run, args=(True,), daemon=True)
     running.start()
-    eventually(lambda: writer.stats["outages"] >= 3, "the worker has met the outage")
+    eventually(lambda: writer.stats["database errors"] >= 3, "the worker has met the outage")
     assert shop.cache.xpending(STREAM, GROUP)["pending"] == 0  # no delivery that counts towards the dead letter
     shop.db.execute("ROLLBACK")
     running.join(20)
@@ -140,19 +141,171 @@ def test_a_worker_goes_on_after_a_lost_connection(shop: Shop, carts: Any, writer
         for client in shop.cache.client_list():
             if client["cmd"] == "xreadgroup" and "b" in client["flags"]:  # it waits in there
                 shop.cache.client_kill_filter(_id=client["id"])
-        return bool(writer.stats["outages"])
+        return bool(writer.stats["cache errors"])
 
     eventually(cut, "the worker has lost its connection")
-    carts.save("1", {"pen": 1})
+    accept(carts, "1", {"pen": 1})
     eventually(shop.drained, "the worker has caught up")
     writer.stopping = True
     running.join(20)
     assert set(shop.rows()) == {"1"}
 
 
+def pass_time(cache: Any, milliseconds: int) -> None:
+    """Let entries lie for so much longer, as Redis counts it, without waiting for that."""
+    for held in cache.xpending_range(STREAM, GROUP, "-", "+", 1000):
+        cache.xclaim(
+            STREAM, GROUP, held["consumer"], 0, [held["message_id"]], justid=True,
+            idle=held["time_since_delivered"] + milliseconds, retrycount=held["times_delivered"],
+        )  # fmt: skip
+
+
+def test_a_poison_entry_is_buried_at_the_constants_that_ship(shop: Shop, carts: Any, example: Any) -> None:
+    dead_letter = load(FOLDER / "dead_letter.py")
+    assert example.MAX_DELIVERIES == dead_letter.MAX_DELIVERIES
+    assert example.CLAIM_AFTER_MS < dead_letter.IDLE_MS
+    writers = [example.Writer(example.connect(shop.url), sqlite3.connect(shop.database)) for _ in range(3)]
+    shop.cache.xadd(STREAM, {"id": "1", "data": "no JSON"})
+    accept(carts, "2", {"pen": 1})
+    writers[0].turn()
+    for second in range(0, 360, 5):
+        for writer in writers:
+            for entry in writer.claim():
+                writer.handle(*entry)
+        if second % 60 == 0 and dead_letter.bury(shop.cache):
+            break
+        pass_time(shop.cache, 5000)
+    assert 180 <= second <= 240
+    assert [fields["id"] for _, fields in shop.cache.xrange(DEAD)] == ["1"]
+    assert sum(writer.stats["refused"] for writer in writers) == 5
+    assert (shop.drained(), set(shop.rows())) == (True, {"2"})
+
+
+def test_good_entries_behind_one_that_kills_its_worker_are_written(shop: Shop, carts: Any, example: Any) -> None:
+    dead_letter = load(FOLDER / "dead_letter.py")
+    accept(carts, "killer", {"big": 1})
+    for number in range(15):
+        accept(carts, f"good {number}", {"pen": number})  # all of them in one batch
+
+    class Dies(example.Writer):  # type: ignore[misc]
+        def handle(self, entry_id: str, fields: dict[str, str]) -> None:
+            if fields["id"] == "killer":
+                raise SystemExit
+            super().handle(entry_id, fields)
+
+    deaths = 0
+    for _ in range(8):
+        try:
+            Dies(example.connect(shop.url), sqlite3.connect(shop.database), claim_after_ms=0).run(until_empty=True)
+        except SystemExit:
+            deaths += 1
+    assert deaths == 5
+    assert len(shop.rows()) == 15
+    assert dead_letter.bury(shop.cache, idle_ms=0) == 1
+    assert [fields["id"] for _, fields in shop.cache.xrange(DEAD)] == ["killer"]
+    assert shop.drained()
+
+
+@pytest.mark.parametrize("fields", [
+    {"id": b"1", "data": b"\xff"}, {"id": b"\xff", "data": b"\xff"}, {b"\xff": b"\xff"}, {"id": "1", "data": "NaN"},
+])  # fmt: skip
+def test_bytes_of_another_producer_end_no_worker(
+    shop: Shop, carts: Any, writer: Any, fields: dict[str | bytes, str | bytes]
+) -> None:
+    with redis.Redis.from_url(shop.url) as other:
+        other.xadd(STREAM, fields)  # type: ignore[arg-type]
+        accept(carts, "2", {"pen": 1})
+        writer.run(until_empty=True)
+        assert (writer.stats["refused"], writer.stats["settled"]) == (5, 1)
+        assert load(FOLDER / "dead_letter.py").bury(shop.cache, idle_ms=0) == 1
+        [(_, kept)] = other.xrange(DEAD)
+        assert {key: value for key, value in kept.items() if key != b"entry"} == {
+            key if isinstance(key, bytes) else key.encode(): value if isinstance(value, bytes) else value.encode()
+            for key, value in fields.items()
+        }
+
+
+def test_an_outage_of_the_database_is_no_attempt(shop: Shop, carts: Any, writer: Any, example: Any) -> None:
+    accept(carts, "1", {"pen": 1})
+    writer.db.execute("CREATE TEMP TRIGGER fails BEFORE INSERT ON carts BEGIN SELECT no_such_function(); END")
+    for _ in range(2 * example.MAX_DELIVERIES):
+        assert writer.turn() is None
+    assert writer.stats["database errors"] == 2 * example.MAX_DELIVERIES
+    [held] = shop.cache.xpending_range(STREAM, GROUP, "-", "+", 10)
+    assert held["times_delivered"] == 1
+    writer.db.execute("DROP TRIGGER fails")
+    writer.run(until_empty=True)
+    assert set(shop.rows()) == {"1"}
+
+
+def test_the_worker_makes_a_group_that_is_gone(shop: Shop, carts: Any, writer: Any) -> None:
+    def write_one() -> None:
+        cart = str(len(shop.rows()))
+        accept(carts, cart, {"pen": 1})
+        eventually(lambda: cart in shop.rows(), "the row is written")
+
+    running = threading.Thread(target=writer.run, daemon=True)
+    running.start()
+    write_one()
+    shop.cache.flushall()
+    write_one()
+    shop.cache.xgroup_destroy(STREAM, GROUP)
+    write_one()
+    shop.cache.delete(STREAM)
+    write_one()
+    writer.stopping = True
+    running.join(20)
+    assert writer.stats["no group"] == 3
+    assert writer.stats["settled"] == 4
+
+
+def test_a_worker_outlives_an_empty_restart(shop: Shop, carts: Any, writer: Any, own_server: Server) -> None:
+    running = threading.Thread(target=writer.run, daemon=True)
+    running.start()
+    accept(carts, "1", {"pen": 1})
+    eventually(lambda: shop.rows(), "the row is written")
+    own_server.kill()
+    own_server.start()
+    shop.cache.ping()
+    accept(carts, "2", {"pen": 1})
+    eventually(lambda: "2" in shop.rows(), "the row is written")
+    assert running.is_alive()
+    writer.stopping = True
+    running.join(20)
+
+
+def test_a_worker_waits_while_redis_refuses_writes(shop: Shop, carts: Any, writer: Any, own_server: Server) -> None:
+    accept(carts, "1", {"pen": 1})
+    dump = Path(own_server.dir, "dump.rdb")
+    dump.mkdir()
+    shop.cache.config_set("save", "3600 1")
+    shop.cache.bgsave()
+    eventually(lambda: shop.cache.info("persistence")["rdb_last_bgsave_status"] == "err", "the disk has failed")
+    assert writer.turn() is None
+    assert writer.stats == {"refused writes": 1}
+    shop.cache.config_set("save", "")
+    writer.run(until_empty=True)
+    assert set(shop.rows()) == {"1"}
+
+
+def test_a_mistake_ends_the_worker(shop: Shop, writer: Any) -> None:
+    shop.cache.set(STREAM, "no stream")
+    with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
+        writer.run()
+    assert writer.stats == {"mistakes": 1}
+
+
+def test_a_cart_of_another_type_holds_up_no_entry(shop: Shop, carts: Any, writer: Any) -> None:
+    accept(carts, "1", {"pen": 1})
+    shop.cache.delete("cart:1")
+    shop.cache.rpush("cart:1", "a list")
+    writer.run(until_empty=True)
+    assert (set(shop.rows()), shop.drained()) == ({"1"}, True)
+
+
 def test_a_full_redis_can_still_be_drained(shop: Shop, carts: Any, writer: Any) -> None:
     for number in range(100):
-        carts.save(str(number), {"pen": 1})
+        accept(carts, str(number), {"pen": 1})
     shop.cache.config_set("maxmemory", 1)
     writer.run(until_empty=True)
     assert len(shop.rows()) == 100
@@ -189,7 +342,7 @@ def test_entry_ids_sort_as_their_numbers_do(example: ModuleType) -> None:
 
 def test_any_cart_id_reaches_its_own_row(shop: Shop, carts: Any, writer: Any) -> None:
     for hostile in HOSTILE:
-        carts.save(hostile, {"note": "'); DROP TABLE carts; --"})
+        accept(carts, hostile, {"note": "'); DROP TABLE carts; --"})
     writer.run(until_empty=True)
     assert set(shop.rows()) == set(HOSTILE)
     assert all(0 < shop.cache.ttl(f"cart:{hostile}") <= 3600 for hostile in HOSTILE)
@@ -208,7 +361,7 @@ def test_no_accepted_write_is_lost_over_fifty_sigkills(shop: Shop, example: Modu
                 while not stop.wait(0.005):
                     number += 1
                     key = f"{mine}{number % 10}"
-                    latest[key] = carts.save(key, {"pen": number})
+                    latest[key] = accept(carts, key, {"pen": number})
         except Exception as fault:
             faults.append(fault)
 
@@ -226,10 +379,10 @@ def test_no_accepted_write_is_lost_over_fifty_sigkills(shop: Shop, example: Modu
             shop.wait_until_it_reads(victim)
             if number % 5 == 3:
                 kind = "before commit"
-                shop.stop_between_read_and_commit(victim, lambda: latest.update(x=extra.save("x", {})))
+                shop.stop_between_read_and_commit(victim, lambda: latest.update(x=accept(extra, "x", {})))
             elif number % 5 == 4:
                 kind = "before ack"
-                shop.stop_between_commit_and_ack(victim, lambda: latest.update(x=extra.save("x", {})))
+                shop.stop_between_commit_and_ack(victim, lambda: latest.update(x=accept(extra, "x", {})))
             else:
                 kind = "random"
                 time.sleep(dice.uniform(0, 0.03))

@@ -9,7 +9,8 @@ import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { connect, sortable, TABLE, Writer } from "../../../snippets/patterns/write-behind/worker.mjs";
+import { bury, MAX_DELIVERIES as BURIED_AFTER } from "../../../snippets/patterns/write-behind/dead_letter.mjs";
+import { connect, MAX_DELIVERIES, sortable, TABLE, Writer } from "../../../snippets/patterns/write-behind/worker.mjs";
 import { startServer } from "../../../harness/redis_server.mjs";
 
 const [STREAM, GROUP] = ["stream:carts", "writers"];
@@ -41,7 +42,7 @@ async function makeShop(t) {
   });
   const held = async () => (await cache.xpending(STREAM, GROUP))[0];
   return {
-    cache, db, held,
+    cache, db, held, server,
     add: (data, id = "1") => cache.xadd(STREAM, "*", "id", id, "data", data),
     rows: () => db.prepare("SELECT id, version, data FROM carts ORDER BY id").all().map((row) => ({ ...row })),
     log: () => db.prepare("SELECT version FROM log").all().map((row) => row.version),
@@ -156,4 +157,111 @@ test("sigterm_finishes_the_entry_in_hand", async (t) => {
   const left = (await shop.cache.xrange(STREAM, "-", "+")).map(([id]) => sortable(id));
   assert.equal(left.length, waiting - 1); // acknowledged; and what it had not begun waits
   assert.ok(!left.includes(committed));
+});
+
+/** Let entries lie for so much longer, as Redis counts it, without waiting for that. */
+async function passTime(cache, milliseconds) {
+  for (const [id, consumer, idle, times] of await cache.xpending(STREAM, GROUP, "-", "+", 1000))
+    await cache.xclaim(STREAM, GROUP, consumer, 0, id, "IDLE", idle + milliseconds, "RETRYCOUNT", times, "JUSTID");
+}
+
+test("a_poison_entry_is_buried_at_the_constants_that_ship", async (t) => {
+  const shop = await makeShop(t);
+  assert.equal(MAX_DELIVERIES, BURIED_AFTER);
+  const writers = [1, 2, 3].map(() => new Writer(shop.cache, shop.db));
+  await shop.add("no JSON");
+  await shop.add("{}", "2");
+  await writers[0].turn();
+  let second = 0;
+  for (; second < 360; second += 5) {
+    for (const writer of writers) for (const entry of await writer.claim()) await writer.handle(...entry);
+    if (second % 60 === 0 && (await bury(shop.cache))) break;
+    await passTime(shop.cache, 5000);
+  }
+  assert.ok(second >= 180 && second <= 240, `${second} s`);
+  assert.equal(writers.reduce((sum, writer) => sum + writer.stats.refused, 0), 5);
+  assert.equal(await shop.cache.xlen(STREAM), 0);
+  assert.deepEqual(shop.rows().map((row) => row.id), ["2"]);
+});
+
+test("good_entries_behind_one_that_kills_its_worker_are_written", async (t) => {
+  const shop = await makeShop(t);
+  await shop.add("{}", "killer");
+  for (let i = 0; i < 15; i += 1) await shop.add("{}", `good ${i}`); // all of them in one batch
+  class Dies extends Writer {
+    async handle(entryId, fields) {
+      if (fields[1] === "killer") throw new Error("killed");
+      await super.handle(entryId, fields);
+    }
+  }
+  let deaths = 0;
+  for (let workers = 0; workers < 8; workers += 1)
+    await new Dies(shop.cache, shop.db, 0).run(true).catch((error) => {
+      assert.equal(error.message, "killed");
+      deaths += 1;
+    });
+  assert.equal(deaths, 5);
+  assert.equal(shop.rows().length, 15);
+  assert.equal(await bury(shop.cache, 0), 1);
+  const [[, dead]] = await shop.cache.xrange("stream:carts:dead", "-", "+");
+  assert.ok(dead.includes("killer"));
+  assert.equal(await shop.cache.xlen(STREAM), 0);
+});
+
+test("bytes_of_another_producer_end_no_worker", async (t) => {
+  const shop = await makeShop(t);
+  const bytes = Buffer.from([0xff]);
+  await shop.cache.xadd(STREAM, "*", "id", bytes, "data", bytes);
+  await shop.cache.xadd(STREAM, "*", bytes, bytes);
+  await shop.add("{}", "2");
+  const writer = new Writer(shop.cache, shop.db, 0);
+  await writer.run(true);
+  assert.deepEqual([writer.stats.refused, writer.stats.settled], [10, 1]);
+  assert.equal(await bury(shop.cache, 0), 2);
+  const [[, kept]] = await shop.cache.xrangeBuffer("stream:carts:dead", "-", "+");
+  assert.ok(kept[5].equals(bytes));
+});
+
+test("an_outage_of_the_database_is_no_attempt", async (t) => {
+  const shop = await makeShop(t);
+  await shop.add("{}");
+  shop.db.exec("CREATE TRIGGER fails BEFORE INSERT ON carts BEGIN SELECT no_such_function(); END");
+  const writer = new Writer(shop.cache, shop.db, 0);
+  for (let i = 0; i < 2 * MAX_DELIVERIES; i += 1) assert.equal(await writer.turn(), null);
+  assert.equal(writer.stats["database errors"], 2 * MAX_DELIVERIES);
+  const [[, , , times]] = await shop.cache.xpending(STREAM, GROUP, "-", "+", 10);
+  assert.equal(times, 1);
+  shop.db.exec("DROP TRIGGER fails");
+  await writer.run(true);
+  assert.equal(shop.rows().length, 1);
+});
+
+test("the_worker_makes_a_group_that_is_gone", async (t) => {
+  const shop = await makeShop(t);
+  const writer = new Writer(connect(shop.server.url), shop.db);
+  const running = writer.run();
+  const writeOne = async () => {
+    const before = shop.rows().length;
+    await shop.add("{}", `${before}`);
+    await eventually(() => shop.rows().length > before, "the row is written");
+  };
+  await writeOne();
+  await shop.cache.flushall();
+  await writeOne();
+  await shop.cache.xgroup("DESTROY", STREAM, GROUP);
+  await writeOne();
+  await shop.cache.del(STREAM);
+  await writeOne();
+  writer.stopping = true;
+  await running;
+  writer.cache.disconnect();
+  assert.deepEqual([writer.stats["no group"], writer.stats.settled], [3, 4]);
+});
+
+test("a_mistake_ends_the_worker", async (t) => {
+  const shop = await makeShop(t);
+  await shop.cache.set(STREAM, "no stream");
+  const writer = new Writer(shop.cache, shop.db);
+  await assert.rejects(writer.run(), /WRONGTYPE/);
+  assert.equal(writer.stats.mistakes, 1);
 });

@@ -33,6 +33,9 @@ public sealed class WriteThroughTests : IAsyncLifetime
         await db.DisposeAsync();
     }
 
+    /// <summary>The clock of Redis, as one who asks now sees it.</summary>
+    async Task<long> NowAsync() => (long)(await products.AskAsync("1")).Asked;
+
     async Task<long> PriceInDatabaseAsync() =>
         (long)(await new SqliteCommand("SELECT price FROM products WHERE id = '1'", db).ExecuteScalarAsync())!;
 
@@ -41,7 +44,7 @@ public sealed class WriteThroughTests : IAsyncLifetime
     {
         var late = await products.CommitAsync(Change, "1", price: 250);
         await products.WriteAsync(Change, "1", price: 300); // commits and stores before the late one stores
-        Assert.False(await products.StoreAsync(late!));
+        Assert.False(await products.StoreAsync(late!, await NowAsync()));
         Assert.Equal(300, await PriceInDatabaseAsync());
         Assert.Equal(Json + "300}", await products.GetAsync("1"));
         Assert.Equal(3, await cache.HashGetAsync(Key("1"), "version"));
@@ -81,8 +84,8 @@ public sealed class WriteThroughTests : IAsyncLifetime
     public async Task LateV1AfterDeleteIsRefused()
     {
         await products.WriteAsync(Delete, "1");
-        Assert.False(await products.StoreAsync(Late));
-        Assert.Equal(["2", RedisValue.Null], await cache.HashGetAsync(Key("1"), ["version", "data"]));
+        Assert.False(await products.StoreAsync(Late, await NowAsync()));
+        Assert.Equal(["2", "missing"], await cache.HashGetAsync(Key("1"), ["version", "data"]));
         Assert.InRange((await cache.KeyTimeToLiveAsync(Key("1")))!.Value.TotalSeconds, 0.001, 600);
         Assert.Null(await products.GetAsync("1"));
     }
@@ -100,9 +103,9 @@ public sealed class WriteThroughTests : IAsyncLifetime
     public async Task AVersionProtectsOnlyWhileItIsStored()
     {
         await products.WriteAsync(Change, "1", price: 300);
-        Assert.False(await products.StoreAsync(Late));
+        Assert.False(await products.StoreAsync(Late, await NowAsync()));
         await cache.KeyDeleteAsync(Key("1")); // as eviction does
-        Assert.True(await products.StoreAsync(Late));
+        Assert.True(await products.StoreAsync(Late, await NowAsync()));
         Assert.Equal(Json + "200}", await products.GetAsync("1"));
         Assert.Equal(300, await PriceInDatabaseAsync());
     }
@@ -125,9 +128,9 @@ public sealed class WriteThroughTests : IAsyncLifetime
         server.Kill();
         Assert.Equal(3, (await products.WriteAsync(Change, "1", price: 300))!.Version);
         Assert.Equal(300, await PriceInDatabaseAsync());
-        Assert.Equal(1, products.CacheErrors);
+        Assert.Equal(2, products.CacheErrors); // the question and the store
         Assert.Equal(Json + "300}", await products.GetAsync("1"));
-        Assert.Equal(3, products.CacheErrors); // HMGET and EVAL
+        Assert.Equal(3, products.CacheErrors); // who could not ask does not store
     }
 
     [Fact(DisplayName = "a_product_id_is_only_a_value")]
@@ -146,13 +149,62 @@ public sealed class WriteThroughTests : IAsyncLifetime
         Assert.Equal(1 + hostile.Length, RedisServer.Keys(redis).Length);
     }
 
-    [Fact(DisplayName = "a_key_of_another_type_surfaces")]
-    public async Task AKeyOfAnotherTypeSurfaces()
+    [Fact(DisplayName = "a_key_of_another_type_surfaces_to_readers_and_fails_no_writer")]
+    public async Task AKeyOfAnotherTypeSurfacesToReadersAndFailsNoWriter()
     {
         await cache.StringSetAsync(Key("1"), "a string");
         var read = await Assert.ThrowsAsync<RedisServerException>(() => products.GetAsync("1"));
         Assert.StartsWith("WRONGTYPE", read.Message);
-        await Assert.ThrowsAsync<RedisServerException>(() => products.WriteAsync(Change, "1", price: 1));
-        Assert.Equal(0, products.CacheErrors);
+        Assert.Equal(2, (await products.WriteAsync(Change, "1", price: 1))!.Version);
+        Assert.Equal(1, await PriceInDatabaseAsync());
+        Assert.Equal((0, 3), (products.CacheErrors, products.Mistakes)); // a reader's question, a writer's, and its store
+    }
+
+    /// <summary>Asked, then frozen for longer than a version is stored: what runs after the thaw leaves a version alone.</summary>
+    [Fact(DisplayName = "store_that_comes_late_keeps_no_data")]
+    public async Task StoreThatComesLateKeepsNoData()
+    {
+        var asked = await NowAsync();
+        var row = await products.CommitAsync(Change, "1", price: 250);
+        await products.WriteAsync(Delete, "1");
+        await cache.KeyExpireAsync(Key("1"), TimeSpan.Zero); // ten minutes later
+        Assert.False(await products.StoreAsync(row!, asked - 301));
+        Assert.Equal(["2", RedisValue.Null], await cache.HashGetAsync(Key("1"), ["version", "data"]));
+        Assert.Null(await products.GetAsync("1")); // a version alone says nothing of the row, so it is loaded
+        Assert.Equal(["3", "missing"], await cache.HashGetAsync(Key("1"), ["version", "data"]));
+    }
+
+    [Fact(DisplayName = "corrupt_product_is_a_counted_miss")]
+    public async Task CorruptProductIsACountedMiss()
+    {
+        RedisValue[] values = [(byte[])[0xff, 0xfe], "{", "NaN", "null", "5", "[1]", new string('[', 100_000), """{"id":"1"}""",
+            """{"id":"1","name":"Pen","price":null}""", """{"id":"1","name":"Pen","price":"200"}"""];
+        foreach (var data in values)
+        {
+            foreach (var version in new[] { "1", "no number" })
+            {
+                await cache.HashSetAsync(Key("1"), [new("version", version), new("data", data)]);
+                Assert.Equal(Json + "200}", await products.GetAsync("1"));
+                Assert.Equal(["1", Json + "200}"], await cache.HashGetAsync(Key("1"), ["version", "data"]));
+            }
+        }
+        Assert.Equal(2 * values.Length, products.CorruptValues);
+    }
+
+    [Fact(DisplayName = "full_redis_keeps_no_old_row")]
+    public async Task FullRedisKeepsNoOldRow()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var admin = await RedisServer.AdminAsync(server.Url);
+        await using var own = await ConnectAsync(server.Url);
+        products = new Products(own.GetDatabase(), db);
+        await products.GetAsync("1");
+        await admin.GetServers().Single().ConfigSetAsync("maxmemory", 1);
+        await products.WriteAsync(Change, "1", price: 300);
+        Assert.Equal(Json + "300}", await products.GetAsync("1"));
+        await products.WriteAsync(Save, "2", "Nib", 100);
+        Assert.Contains("Nib", await products.GetAsync("2"));
+        Assert.Equal(2, products.RefusedWrites);
+        Assert.False(await own.GetDatabase().KeyExistsAsync(Key("2")));
     }
 }

@@ -1,0 +1,172 @@
+"""What programs do when something is wrong: the expectations that the suite holds, and the table that readers see.
+
+They stand in docs/_course/faults/PAGE.yml, one entry for each program of the page.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+from yaml.nodes import MappingNode, Node, ScalarNode
+
+from publish.sources.course import Course, once
+from publish.sources.files import Fault
+from publish.sources.headings import page_problem
+from publish.sources.nodes import Read, Reader, line_of
+
+FOLDER = "docs/_course/faults"
+OPERATION, CALL = ("title", "do", "with"), ("do", "with", "gets")
+CELL = ("says", "gets", "or", "raises", "counts", "within")
+PROGRAM = ("program", "name", "setup", "key", "before", "after", "operations", "cells")
+COUNT = re.compile(r"(\d+)(?: to (\d+))?")
+
+
+@dataclass(frozen=True)
+class Call:
+    """An operation as it is called: its name in the adapter, its arguments, and what it answers ("" for nothing)."""
+
+    do: str
+    arguments: list[str]
+    gets: str = ""
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What is expected of an operation under a condition. `raises` is a pattern, "" where the caller gets an answer.
+
+    `otherwise` is a pattern of the error that a caller may get in place of its answer, where a race decides.
+    """
+
+    says: str
+    gets: str
+    otherwise: str
+    raises: str
+    counts: dict[str, range]
+    within: int  # seconds
+    line: int
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What is expected of a program, by condition and operation; in a language that differs, of that one."""
+
+    page: str
+    program: str
+    name: str
+    setup: str  # the SQL that fills its database
+    key: str
+    before: Call
+    after: Call
+    operations: dict[str, Call]
+    cells: dict[str, dict[str, Cell]]
+    differs: dict[tuple[str, str], tuple[str, dict[str, Cell]]] = field(default_factory=dict)  # by language, condition
+
+    def cell(self, condition: str, operation: str, language: str) -> Cell | None:
+        """Return what is expected in a language."""
+        _, own = self.differs.get((language, condition), ("", {}))
+        return own.get(operation) or self.cells.get(condition, {}).get(operation)
+
+
+class Expectations(Reader):
+    """Takes a file apart."""
+
+    def pairs(self, node: Node | None, name: str) -> dict[str, Node]:
+        """Return the entries of a table whose keys are free."""
+        if isinstance(node, MappingNode):
+            return self.fields(node, name, (), tuple(key.value for key, _ in node.value))
+        return self.fields(node, name, ())
+
+    def call(self, node: Node | None, name: str, known: tuple[str, ...]) -> Call:
+        """Read how an operation is called."""
+        found = self.fields(node, name, tuple(one for one in known if one != "gets"), known)
+        arguments = [self.text(one, "an argument") for one in self.items(found.get("with"), "with")]
+        return Call(
+            self.text(found.get("do"), "do"),
+            arguments,
+            self.text(found.get("gets"), "gets"),
+            self.text(found.get("title"), "title"),
+        )
+
+    def cell(self, node: Node) -> Cell:
+        """Read a cell."""
+        found = self.fields(node, "a cell", ("says", "within"), CELL)
+        if "gets" in found and "raises" in found:
+            self.wrong(node, "a caller gets an answer or an error, not both")
+        return Cell(
+            self.markdown(found.get("says"), "says"),
+            self.text(found.get("gets"), "gets"),
+            self.text(found.get("or"), "or"),
+            self.text(found.get("raises"), "raises"),
+            {name: self.count(one) for name, one in self.pairs(found.get("counts"), "counts").items()},
+            self.number(found.get("within"), "within", 1),
+            line_of(node),
+        )
+
+    def count(self, node: Node) -> range:
+        """Read how often something is counted."""
+        match = COUNT.fullmatch(self.text(node, "a count"))
+        if not match:
+            self.wrong(node, "a count is a number, or LEAST to MOST")
+            return range(0)
+        return range(int(match[1]), int(match[2] or match[1]) + 1)
+
+    def cells(self, node: Node | None, operations: dict[str, Call]) -> dict[str, Cell]:
+        """Read the cells of a condition."""
+        found = self.pairs(node, "a condition")
+        for name in found.keys() - operations.keys():
+            self.wrong(found[name], f"there is no operation {name}; there is {', '.join(operations)}")
+        return {name: self.cell(one) for name, one in found.items()}
+
+    def like(self, node: Node, written: dict[str, dict[str, Cell]]) -> dict[str, Cell]:
+        """Return the cells of the condition that a node names in place of its own."""
+        name = self.text(node, "a condition")
+        if name not in written:
+            self.wrong(node, f"{name} has no cells of its own; write them here, or name one of {', '.join(written)}")
+        return written.get(name, {})
+
+    def program(self, course: Course, page: str, node: Node) -> Expected:
+        """Read what is expected of a program."""
+        found = self.fields(node, "a program", PROGRAM, (*PROGRAM, "differs"))
+        program = self.text(found.get("program"), "program")
+        if program and program not in course.snippets.examples:
+            self.wrong(found["program"], f"snippets/{program}.* does not exist")
+        calls = self.pairs(found.get("operations"), "operations").items()
+        operations = {name: self.call(one, "an operation", OPERATION) for name, one in calls}
+        conditions = self.pairs(found.get("cells"), "cells")
+        written = {name: self.cells(one, operations) for name, one in conditions.items() if not same(one)}
+        cells = {name: self.like(one, written) if same(one) else written[name] for name, one in conditions.items()}
+        for name, of in cells.items():
+            for operation in operations.keys() - of.keys():
+                self.wrong(conditions[name], f"{name} lacks {operation}")
+        differs: dict[tuple[str, str], tuple[str, dict[str, Cell]]] = {}
+        for one in self.items(found.get("differs"), "differs"):
+            own = self.fields(one, "a difference", ("in", "condition", "reason", "cells"))
+            where = self.text(own.get("in"), "in"), self.text(own.get("condition"), "condition")
+            other = own.get("cells")
+            own_cells = self.like(other, written) if other and same(other) else self.cells(other, operations)
+            differs[where] = self.markdown(own.get("reason"), "reason"), own_cells
+        return Expected(
+            page, program,
+            *(self.text(found.get(name), name, literal=name == "setup") for name in ("name", "setup", "key")),
+            self.call(found.get("before"), "before", CALL), self.call(found.get("after"), "after", CALL),
+            operations, cells, differs,
+        )  # fmt: skip
+
+
+def same(node: Node) -> bool:
+    """Tell whether a condition names another one, under which the same happens."""
+    return isinstance(node, ScalarNode)
+
+
+@once
+def read(course: Course) -> Read[list[Expected]]:
+    """Read all that is expected, by the paths of the pages."""
+    made: Read[list[Expected]] = Read([], [], [])
+    for path in [path for path in course.data if path.startswith(f"{FOLDER}/")]:
+        reader, page = Expectations(course.yaml(path)), path.removeprefix(f"{FOLDER}/").removesuffix(".yml") + ".md"
+        made.data.extend(reader.program(course, page, node) for node in reader.items(reader.root, "the file"))
+        made.faults.extend(reader.faults)
+        made.texts.extend(reader.texts)
+        if problem := page_problem(course, page):
+            made.faults.append(Fault(path, 1, f"{problem}; expectations have the path of their page"))
+    return made
