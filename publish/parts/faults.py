@@ -146,11 +146,17 @@ class Expectations(Reader):
             own_cells = self.like(other, written) if other and same(other) else self.cells(other, operations)
             differs[where] = self.markdown(own.get("reason"), "reason"), own_cells
         return Expected(
-            page, program,
-            *(self.text(found.get(name), name, literal=name == "setup") for name in ("name", "setup", "key")),
-            self.call(found.get("before"), "before", CALL), self.call(found.get("after"), "after", CALL),
-            operations, cells, differs,
-        )  # fmt: skip
+            page,
+            program,
+            self.text(found.get("name"), "name"),
+            self.text(found.get("setup"), "setup", literal=True),
+            self.text(found.get("key"), "key"),
+            self.call(found.get("before"), "before", CALL),
+            self.call(found.get("after"), "after", CALL),
+            operations,
+            cells,
+            differs,
+        )
 
 
 def same(node: Node) -> bool:
