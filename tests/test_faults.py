@@ -27,7 +27,7 @@ CASES = [
     pytest.param(expected, program, condition, id=f"{expected.program}-{program.language.key}-{condition}")
     for expected in EXPECTED
     for program in COURSE.snippets.examples[expected.program].values()
-    for condition in expected.cells
+    for condition in expected.conditions(program.language.label)
 ]
 
 

@@ -61,6 +61,11 @@ class Expected:
     cells: dict[str, dict[str, Cell]]
     differs: dict[tuple[str, str], tuple[str, dict[str, Cell]]] = field(default_factory=dict)  # by language, condition
 
+    def conditions(self, language: str) -> list[str]:
+        """Return those that it meets in a language: those of all, and those that this language alone can meet."""
+        own = [condition for label, condition in self.differs if label == language and condition not in self.cells]
+        return [*self.cells, *own]
+
     def cell(self, condition: str, operation: str, language: str) -> Cell | None:
         """Return what is expected in a language."""
         _, own = self.differs.get((language, condition), ("", {}))
@@ -144,6 +149,9 @@ class Expectations(Reader):
             where = self.text(own.get("in"), "in"), self.text(own.get("condition"), "condition")
             other = own.get("cells")
             own_cells = self.like(other, written) if other and same(other) else self.cells(other, operations)
+            if where[1] not in cells:
+                for operation in operations.keys() - own_cells.keys():
+                    self.wrong(one, f"{where[1]}, of {where[0]} alone, lacks {operation}")
             differs[where] = self.markdown(own.get("reason"), "reason"), own_cells
         return Expected(
             page,
