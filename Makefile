@@ -2,6 +2,7 @@
 PYTHON ?= python3
 PORT ?= 8000
 PY = .venv/bin/python
+STARTED := $(shell date +%s)
 LOCK = $(PY) -m uv pip compile --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet
 export NO_MKDOCS_2_WARNING = 1
 
@@ -17,7 +18,8 @@ serve: setup ## Build the site and serve it on http://127.0.0.1:8000 with live r
 	@$(PY) -m publish.site serve --port $(PORT)
 
 test: setup ## Run every test against a real Redis (of its own, or REDIS_URL), and keep the ledger
-	@$(PY) -m pytest --numprocesses $(if $(REDIS_URL),0,4) --dist loadscope --ignore=tests/site
+	@$(PY) -m pytest --numprocesses $(if $(REDIS_URL),0,4) --dist loadscope --ignore=tests/site --ignore=tests/faults
+	@REDIS_URL= UNTIL=$$(($(STARTED) + 300)) $(PY) -m pytest --numprocesses 3 tests/faults
 	@REDIS_URL= $(PY) -m pytest --numprocesses 3 --dist loadscope -m "not full" tests/site
 
 test-quick: setup ## Run what an edit needs: the press, and the examples that have changed; no browser

@@ -217,7 +217,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) 
             assert time.monotonic() < deadline, "the other process has not built the site"
             time.sleep(0.1)
         return target
-    command = [sys.executable, "-m", "publish.site", "build", "--target", str(target)]
+    command = [sys.executable, "-m", "publish.site", "build", "--target", str(target), "--left"]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert result.returncode == 0, result.stderr
     return target

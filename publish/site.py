@@ -25,10 +25,10 @@ WATCHED: tuple[str, ...] = ("docs", "snippets", "tests", "harness", "practice", 
 WATCHED += ("publish/parts/deck.md", "mkdocs.yml", "package-lock.json", "bootstrap.py", ".editorconfig", ledger.FILE)
 
 
-def build(target: Path) -> None:
+def build(target: Path, left: bool) -> None:
     """Build into `target`, whole or not at all: the last good site stays until the new one has passed the gate."""
     course = Course(ROOT)
-    report(check(course, PARTS, strict=True))
+    report(check(course, PARTS, strict=True, left=left))
     draft = target.with_name(target.name + ".new")
     os.umask(0o022)  # a web server may read it, whoever has built it
     try:
@@ -100,10 +100,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("command", choices=["build", "serve"])
     parser.add_argument("--target", type=Path, default=Path("site"))
+    parser.add_argument("--left", action="store_true", help="also where cells of the fault matrix are left to run")
     parser.add_argument("--port", type=int, default=8000)
     arguments = parser.parse_args()
     try:
-        build(arguments.target) if arguments.command == "build" else serve(arguments.port)
+        build(arguments.target, arguments.left) if arguments.command == "build" else serve(arguments.port)
     except KeyboardInterrupt:
         sys.exit(130)
 

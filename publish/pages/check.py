@@ -16,8 +16,11 @@ DATA = "docs/_course/"
 FRONT = re.compile(r"-{3}[ \t]*\n(.*?\n)(?:\.{3}|-{3})[ \t]*\n", re.DOTALL)  # of a page, as its renderer finds it
 
 
-def check(course: Course, parts: tuple[Part, ...], strict: bool = False) -> list[Fault]:
-    """Return all faults of a course. `strict` adds what may pass while editing: code that has not run since."""
+def check(course: Course, parts: tuple[Part, ...], strict: bool = False, left: bool = False) -> list[Fault]:
+    """Return all faults of a course. `strict` adds what may pass while editing: what has not run since it changed.
+
+    `left` lets parts have something left to run all the same.
+    """
     faults = [*course.faults, *course.snippets.faults, *course.ledger.faults, *documents(course), *front(course)]
     faults = faults or [*course.collected.faults]
     if faults:
@@ -34,7 +37,9 @@ def check(course: Course, parts: tuple[Part, ...], strict: bool = False) -> list
                 where = f"add `::: {snippet.example} {name}` to one or remove its markers"
                 faults.append(Fault(snippet.path, section.marker, f"no page shows section {name}; {where}"))
         faults += limits.faults(snippet)
-    return [*faults, *behind(course, parts)] if strict else faults
+    if strict:
+        faults += [*behind(course, parts), *(fault for part in parts if not left for fault in part.behind(course))]
+    return faults
 
 
 def behind(course: Course, parts: tuple[Part, ...]) -> Iterator[Fault]:

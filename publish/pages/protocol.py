@@ -64,6 +64,7 @@ class Part:
     render: Callable[[Course, str], str] = lambda course, section: ""  # Markdown, which is expanded as a page is
     read: Callable[[Course], Read[Any]] = lambda course: Read(None, [], [])  # its data, with faults and texts
     faults: Callable[[Course], Iterable[Fault]] = lambda course: ()  # what else is wrong
+    behind: Callable[[Course], Iterable[Fault]] = lambda course: ()  # what has not run since it changed
     diagrams: Callable[[Course], Iterable[Text]] = lambda course: ()  # fences that are drawn ahead as a page's are
     fill: Callable[[Course, str], str] = lambda course, text: text  # puts into running text what its marks stand for
     marks: Callable[[Course, str, str], Iterable[Fault]] = lambda course, path, text: ()  # finds bad marks in a text

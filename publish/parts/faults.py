@@ -6,12 +6,14 @@ They stand in docs/_course/faults/PAGE.yml, one entry for each program of the pa
 import re
 from dataclasses import dataclass, field
 
-from yaml.nodes import MappingNode, Node, ScalarNode
+from yaml.nodes import Node, ScalarNode
 
+from publish.parts import conditions as all_conditions
+from publish.parts.conditions import Pairs
 from publish.sources.course import Course, once
 from publish.sources.files import Fault
 from publish.sources.headings import page_problem
-from publish.sources.nodes import Read, Reader, line_of
+from publish.sources.nodes import Read, line_of
 
 FOLDER = "docs/_course/faults"
 OPERATION, CALL = ("title", "do", "with"), ("do", "with", "gets")
@@ -60,6 +62,8 @@ class Expected:
     operations: dict[str, Call]
     cells: dict[str, dict[str, Cell]]
     differs: dict[tuple[str, str], tuple[str, dict[str, Cell]]] = field(default_factory=dict)  # by language, condition
+    untried: dict[str, str] = field(default_factory=dict)  # why not under a condition, by its name
+    line: int = 1
 
     def conditions(self, language: str) -> list[str]:
         """Return those that it meets in a language: those of all, and those that this language alone can meet."""
@@ -72,14 +76,8 @@ class Expected:
         return own.get(operation) or self.cells.get(condition, {}).get(operation)
 
 
-class Expectations(Reader):
+class Expectations(Pairs):
     """Takes a file apart."""
-
-    def pairs(self, node: Node | None, name: str) -> dict[str, Node]:
-        """Return the entries of a table whose keys are free."""
-        if isinstance(node, MappingNode):
-            return self.fields(node, name, (), tuple(key.value for key, _ in node.value))
-        return self.fields(node, name, ())
 
     def call(self, node: Node | None, name: str, known: tuple[str, ...]) -> Call:
         """Read how an operation is called."""
@@ -131,7 +129,7 @@ class Expectations(Reader):
 
     def program(self, course: Course, page: str, node: Node) -> Expected:
         """Read what is expected of a program."""
-        found = self.fields(node, "a program", PROGRAM, (*PROGRAM, "differs"))
+        found = self.fields(node, "a program", PROGRAM, (*PROGRAM, "differs", "untried"))
         program = self.text(found.get("program"), "program")
         if program and program not in course.snippets.examples:
             self.wrong(found["program"], f"snippets/{program}.* does not exist")
@@ -153,6 +151,12 @@ class Expectations(Reader):
                 for operation in operations.keys() - own_cells.keys():
                     self.wrong(one, f"{where[1]}, of {where[0]} alone, lacks {operation}")
             differs[where] = self.markdown(own.get("reason"), "reason"), own_cells
+        reasons = self.pairs(found.get("untried"), "untried")
+        untried = {name: self.markdown(why, "a reason") for name, why in reasons.items()}
+        self.known(course, {**conditions, **reasons}, node)
+        untold = all_conditions.untold(all_conditions.read(course).data, cells, untried)
+        if bare := [name for name, why in untold.items() if not why]:
+            self.wrong(node, f"says nothing of {', '.join(bare)}; write cells, or a reason below untried")
         return Expected(
             page,
             program,
@@ -164,7 +168,16 @@ class Expectations(Reader):
             operations,
             cells,
             differs,
+            untold,
+            line_of(node),
         )
+
+    def known(self, course: Course, named: dict[str, Node], node: Node) -> None:
+        """Find conditions that nobody knows."""
+        groups = all_conditions.read(course).data
+        known = {group.name for group in groups} | {name for group in groups for name in group.titles}
+        for name in named.keys() - known:
+            self.wrong(named[name], f"there is no condition {name}; {all_conditions.FILE} lists them")
 
 
 def same(node: Node) -> bool:

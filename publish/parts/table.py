@@ -4,6 +4,7 @@ from publish.parts import (
     benchmarks,
     deck,
     exercises,
+    faults_page,
     handout,
     keys,
     lesson_strip,
@@ -23,5 +24,6 @@ PARTS = (
     keys.PART,
     benchmarks.PART,
     exercises.PART,
+    faults_page.PART,
     handout.PART,
 )

@@ -75,8 +75,8 @@ class Course:
     @cached_property
     def tests(self) -> dict[str, str]:
         """The text of each file with proofs, by its path."""
-        paths = sorted({proof.path for found in self.proofs.values() for proof in found})
-        return {path: self.collected.texts[path] for path in paths}
+        paths = {proof.path for found in self.proofs.values() for proof in found} | {proofs.CELLS}
+        return {path: self.collected.texts[path] for path in sorted(paths & self.collected.texts.keys())}
 
     @property
     def allow_list(self) -> list[Any]:

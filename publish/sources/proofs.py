@@ -12,6 +12,7 @@ from publish.sources.files import Fault, read_text
 from publish.sources.ledger import CONTRACT, PASSED, RUN, RUNS, Ledger
 from publish.sources.snippets import Snippets
 
+CELLS = "tests/faults/test_faults.py"  # tries programs under faults
 NOT_RUN = "not run since it changed"
 
 
@@ -70,6 +71,8 @@ def collect(root: Path, snippets: Snippets, ledger: Ledger) -> Proofs:
         for name, line in tests(CONTRACT).items():
             if name in RUNS:
                 proofs.setdefault(name, []).append(Proof(name, "", label, CONTRACT, line, outcome, date))
+    if (root / CELLS).exists():
+        tests(CELLS)
     return found
 
 

@@ -15,19 +15,16 @@ from harness.faults.drive import Driver, Seen
 from harness.faults.tap import Tap
 from harness.servers import Cluster, Server
 from harness.toolchain import need
-from publish.parts import faults
+from publish.parts import cells, conditions
 from publish.parts.faults import Call, Cell, Expected
 from publish.sources.course import Course
 from publish.sources.snippets import Snippet
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 COURSE = Course(ROOT)
-EXPECTED = faults.read(COURSE).data
 CASES = [
     pytest.param(expected, program, condition, id=f"{expected.program}-{program.language.key}-{condition}")
-    for expected in EXPECTED
-    for program in COURSE.snippets.examples[expected.program].values()
-    for condition in expected.conditions(program.language.label)
+    for expected, program, condition in cells.read(COURSE).all()
 ]
 
 
@@ -101,3 +98,7 @@ def test_what_happens_when(
         if cluster:
             cluster.stop()
     assert said == {}
+
+
+def test_every_condition_that_readers_are_told_of_is_made() -> None:
+    assert list(CONDITIONS) == list(conditions.titles(COURSE))
