@@ -1,4 +1,5 @@
-"""Run what is too slow for each day (make test-full): the programs on other servers, and the browser's other looks.
+"""Run what is too slow for each day (make test-full): the programs on other servers, the cells of the fault matrix
+that are left, and the browser's other looks.
 
 What has its mark in the ledger does not run again, unless ALL=1 asks for everything.
 """
@@ -34,7 +35,9 @@ def run_on(target: Target) -> int:
         return 0
     print(f"On {target.name}: {'all programs' if os.environ.get('ALL') else some(found)}.", flush=True)
     command = [*PYTEST, "--dist", "loadscope", "--on", target.name, "-r", "fE", "tests"]
-    return subprocess.run([*command, "--ignore=tests/site", "--ignore=tests/publish"], cwd=ROOT).returncode
+    return subprocess.run(
+        [*command, "--ignore=tests/site", "--ignore=tests/publish", "--ignore=tests/faults"], cwd=ROOT
+    ).returncode
 
 
 def main() -> None:
@@ -44,6 +47,7 @@ def main() -> None:
     if found := stale():
         sys.exit(f"First run `make test`: {some(found)} changed since, or did not pass.")
     codes = [run_on(target) for target in TARGETS.values()]
+    codes.append(subprocess.run([*PYTEST, "tests/faults"], cwd=ROOT).returncode)
     browser = [*PYTEST, "--dist", "loadscope", "-m", "full", "tests/site"]
     looks = subprocess.run(browser, cwd=ROOT, env={**os.environ, "ALL": "1", "REDIS_URL": ""}).returncode
     codes.append(0 if looks == NOTHING_TO_RUN else looks)

@@ -47,14 +47,13 @@ class World:
 
 @dataclass(frozen=True)
 class Condition:
-    """A condition: its name in data, what readers call it, to which group it belongs, how it is made and ended."""
+    """A condition: its name in docs/_course/conditions.yml, how it is made and ended."""
 
     name: str
-    title: str
-    group: str
     arrange: Callable[[World], Arranged]
     tapped: bool = False  # whether the program connects through the tap
     callers: int = 1
+    cluster: bool = False  # whether it is one of a cluster
     lasts: float = 0  # seconds for which each operation is tried again and again, since much changes meanwhile
 
 
@@ -300,38 +299,37 @@ def nothing(_: World) -> Arranged:
     yield
 
 
-REDIS, CLUSTER, VALUE, CROWD = "Redis", "Cluster", "Value", "Application"
 CONDITIONS = {
     one.name: one
     for one in (
-        Condition("killed", "Redis is killed", REDIS, killed),
-        Condition("frozen", "Redis is frozen", REDIS, frozen),
-        Condition("full", "Redis is full, and may evict nothing", REDIS, full),
-        Condition("disk failed", "Redis refuses writes because its disk failed", REDIS, disk_failed),
-        Condition("loading", "Redis has restarted and loads its data", REDIS, loading),
-        Condition("replica", "Redis becomes a replica", REDIS, made_a_replica),
-        Condition("no more clients", "Redis takes no more clients", REDIS, no_more_clients),
-        Condition("password", "The password has changed", REDIS, password_changed),
-        Condition("no right", "The user may not touch the key", REDIS, no_right),
-        Condition("restarted empty", "Redis has restarted empty", REDIS, restarted_empty),
-        Condition("flushed", "Redis was flushed", REDIS, flushed),
-        Condition("scripts flushed", "Redis has forgotten its scripts", REDIS, scripts_flushed),
-        Condition("late", "Each reply comes 100 ms late", REDIS, late, tapped=True),
-        Condition("reply lost", "A reply is lost after its command ran", REDIS, reply_lost, tapped=True),
-        Condition("maintenance", "A push announces maintenance, then Redis freezes", REDIS, maintenance, tapped=True),
-        Condition("primary killed", "A primary is killed, its replica takes over", CLUSTER, primary_killed, lasts=6),
-        Condition("planned failover", "A failover is planned", CLUSTER, planned_failover, lasts=2),
-        Condition("all killed", "All nodes of a cluster are killed", CLUSTER, all_killed),
-        Condition("all frozen", "All nodes of a cluster are frozen", CLUSTER, all_frozen),
-        Condition("slot moved", "A slot moves to another node", CLUSTER, slot_moved, lasts=1),
-        Condition("another type", "The key holds another type", VALUE, another_type),
-        Condition("not JSON", "The value is not JSON", VALUE, holds(b"{")),
-        Condition("not UTF-8", "The value is not UTF-8", VALUE, holds(b"\xff\xfe")),
-        Condition("NaN", "The value is NaN", VALUE, holds(b"NaN")),
-        Condition("big number", "The value is a number above 2^53", VALUE, holds(b"9007199254740993")),
-        Condition("50 callers", "50 callers at once", CROWD, nothing, callers=50),
-        Condition("150 callers", "150 callers at once", CROWD, nothing, callers=150),
-        Condition("300 callers", "300 callers at once", CROWD, nothing, callers=300),
+        Condition("killed", killed),
+        Condition("frozen", frozen),
+        Condition("full", full),
+        Condition("disk failed", disk_failed),
+        Condition("loading", loading),
+        Condition("replica", made_a_replica),
+        Condition("no more clients", no_more_clients),
+        Condition("password", password_changed),
+        Condition("no right", no_right),
+        Condition("restarted empty", restarted_empty),
+        Condition("flushed", flushed),
+        Condition("scripts flushed", scripts_flushed),
+        Condition("late", late, tapped=True),
+        Condition("reply lost", reply_lost, tapped=True),
+        Condition("maintenance", maintenance, tapped=True),
+        Condition("primary killed", cluster=True, arrange=primary_killed, lasts=6),
+        Condition("planned failover", cluster=True, arrange=planned_failover, lasts=2),
+        Condition("all killed", cluster=True, arrange=all_killed),
+        Condition("all frozen", cluster=True, arrange=all_frozen),
+        Condition("slot moved", cluster=True, arrange=slot_moved, lasts=1),
+        Condition("another type", another_type),
+        Condition("not JSON", holds(b"{")),
+        Condition("not UTF-8", holds(b"\xff\xfe")),
+        Condition("NaN", holds(b"NaN")),
+        Condition("big number", holds(b"9007199254740993")),
+        Condition("50 callers", nothing, callers=50),
+        Condition("150 callers", nothing, callers=150),
+        Condition("300 callers", nothing, callers=300),
     )
 }
 

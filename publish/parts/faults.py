@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 
 from yaml.nodes import Node, ScalarNode
 
-from publish.parts import conditions as all_conditions
+from publish.parts import conditions
 from publish.parts.conditions import Pairs
 from publish.sources.course import Course, once
 from publish.sources.files import Fault
 from publish.sources.headings import page_problem
+from publish.sources.languages import LANGUAGES
 from publish.sources.nodes import Read, line_of
 
 FOLDER = "docs/_course/faults"
@@ -135,16 +136,19 @@ class Expectations(Pairs):
             self.wrong(found["program"], f"snippets/{program}.* does not exist")
         calls = self.pairs(found.get("operations"), "operations").items()
         operations = {name: self.call(one, "an operation", OPERATION) for name, one in calls}
-        conditions = self.pairs(found.get("cells"), "cells")
-        written = {name: self.cells(one, operations) for name, one in conditions.items() if not same(one)}
-        cells = {name: self.like(one, written) if same(one) else written[name] for name, one in conditions.items()}
+        entries = self.pairs(found.get("cells"), "cells")
+        written = {name: self.cells(one, operations) for name, one in entries.items() if not same(one)}
+        cells = {name: self.like(one, written) if same(one) else written[name] for name, one in entries.items()}
         for name, of in cells.items():
             for operation in operations.keys() - of.keys():
-                self.wrong(conditions[name], f"{name} lacks {operation}")
+                self.wrong(entries[name], f"{name} lacks {operation}")
         differs: dict[tuple[str, str], tuple[str, dict[str, Cell]]] = {}
         for one in self.items(found.get("differs"), "differs"):
             own = self.fields(one, "a difference", ("in", "condition", "reason", "cells"))
             where = self.text(own.get("in"), "in"), self.text(own.get("condition"), "condition")
+            self.known(course, {where[1]: one}, node)
+            if where[0] not in [language.label for language in LANGUAGES.values()]:
+                self.wrong(one, f"there is no language {where[0]}")
             other = own.get("cells")
             own_cells = self.like(other, written) if other and same(other) else self.cells(other, operations)
             if where[1] not in cells:
@@ -153,8 +157,8 @@ class Expectations(Pairs):
             differs[where] = self.markdown(own.get("reason"), "reason"), own_cells
         reasons = self.pairs(found.get("untried"), "untried")
         untried = {name: self.markdown(why, "a reason") for name, why in reasons.items()}
-        self.known(course, {**conditions, **reasons}, node)
-        untold = all_conditions.untold(all_conditions.read(course).data, cells, untried)
+        self.known(course, {**entries, **reasons}, node)
+        untold = conditions.untold(conditions.read(course).data, cells, untried)
         if bare := [name for name, why in untold.items() if not why]:
             self.wrong(node, f"says nothing of {', '.join(bare)}; write cells, or a reason below untried")
         return Expected(
@@ -174,10 +178,10 @@ class Expectations(Pairs):
 
     def known(self, course: Course, named: dict[str, Node], node: Node) -> None:
         """Find conditions that nobody knows."""
-        groups = all_conditions.read(course).data
+        groups = conditions.read(course).data
         known = {group.name for group in groups} | {name for group in groups for name in group.titles}
         for name in named.keys() - known:
-            self.wrong(named[name], f"there is no condition {name}; {all_conditions.FILE} lists them")
+            self.wrong(named[name], f"there is no condition {name}; {conditions.FILE} lists them")
 
 
 def same(node: Node) -> bool:

@@ -142,7 +142,9 @@ def place(expected: Expected, condition: str) -> str:
 def proved(course: Course, expected: Expected, names: list[str]) -> str:
     """Return in which languages cells have run, and when, with a link to their test; or that they have not."""
     known = cells.read(course)
-    ran, days, left = [], set(), []
+    ran: list[str] = []
+    left: list[str] = []
+    days: set[str] = set()
     for program in course.snippets.examples.get(expected.program, {}).values():
         good = all(known.ran(expected, program, name) for name in names)
         (ran if good else left).append(program.language.label)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.faults.conditions import CLUSTER, CONDITIONS, World, under
+from harness.faults.conditions import CONDITIONS, World, under
 from harness.faults.drive import Driver, Seen
 from harness.faults.tap import Tap
 from harness.servers import Cluster, Server
@@ -74,7 +74,7 @@ def test_what_happens_when(
 ) -> None:
     need(program.language.tool)
     made = CONDITIONS[condition]
-    cluster = Cluster(3, 1) if made.group == CLUSTER else None
+    cluster = Cluster(3, 1) if made.cluster else None
     world = World(server, Tap(server.port), tmp_path / "database", expected.key, cluster)
     with sqlite3.connect(world.database) as db:
         db.executescript(expected.setup)
