@@ -1,3 +1,4 @@
+using System.Reflection;
 using StackExchange.Redis;
 using Xunit;
 using static SingleFlight;
@@ -105,6 +106,55 @@ public sealed class SingleFlightTests : IAsyncLifetime
         go.SetResult();
         Assert.Equal(["old"], await reader);
         Assert.Equal(["new"], await books.GetAsync("scifi")); // what the old flight had loaded was not stored
+    }
+
+    [Fact(DisplayName = "load_that_ends_during_the_delete_is_not_stored")]
+    public async Task LoadThatEndsDuringTheDeleteIsNotStored()
+    {
+        var (began, cache) = (new TaskCompletionSource(), redis.GetDatabase());
+        Task<string[]> reader = null!;
+        var books = new Bestsellers(After.DeleteOf(cache, async () =>
+        {
+            go.SetResult();
+            Assert.Equal(["old"], await reader);
+        }), async _ =>
+        {
+            began.SetResult();
+            await go.Task.WaitAsync(Long);
+            return ["old"];
+        });
+        reader = books.GetAsync("scifi");
+        await began.Task.WaitAsync(Long);
+        await books.ChangedAsync("scifi");
+        Assert.False(await cache.KeyExistsAsync(CacheKey("scifi")));
+    }
+
+    /// <summary>A database in which something happens after a delete, before its caller knows of it.</summary>
+    public class After : DispatchProxy
+    {
+        IDatabase real = null!;
+        Func<Task> happens = null!;
+
+        public static IDatabase DeleteOf(IDatabase real, Func<Task> happens)
+        {
+            var proxy = Create<IDatabase, After>();
+            ((After)(object)proxy).real = real;
+            ((After)(object)proxy).happens = happens;
+            return proxy;
+        }
+
+        async Task<bool> ThenAsync(Task<bool> deleted)
+        {
+            var found = await deleted;
+            await happens();
+            return found;
+        }
+
+        protected override object? Invoke(MethodInfo? method, object?[]? arguments)
+        {
+            var reply = method!.Invoke(real, arguments);
+            return method.Name == "KeyDeleteAsync" ? ThenAsync((Task<bool>)reply!) : reply;
+        }
     }
 
     [Fact(DisplayName = "each_caller_of_a_flight_gets_a_list_of_its_own")]

@@ -361,7 +361,7 @@ def test_corrupt_value_under_the_lock_is_a_counted_miss(example: ModuleType, cac
         assert (load.count, books.stats) == (count, {"corrupt values": count})
 
 
-NO_TITLES = [[float("nan")], [Decimal("1.5")], [date(2026, 11, 28)], [("Dune",)], [7]]
+NO_TITLES = [[float("nan")], [Decimal("1.5")], [date(2026, 11, 28)], [("Dune",)], [7], [{(1, 2): 3}]]
 
 
 @pytest.mark.parametrize("titles", NO_TITLES, ids=str)
@@ -370,6 +370,39 @@ def test_what_no_reader_could_read_is_returned_and_not_stored(example: ModuleTyp
     assert books.get("scifi") == titles
     assert cache.exists(example.cache_key("scifi"), example.lock_key("scifi")) == 0
     assert books.stats == {"mistakes": 1}
+
+
+# Ten loads are under way in the parent, so there is no room; the child has none of them.
+FORK = """
+import os, sys, threading
+from pathlib import Path
+from harness.load import load
+program = load(Path(sys.argv[1]))
+begun, go = threading.Semaphore(0), threading.Event()
+
+def slow(category):
+    begun.release()
+    assert go.wait(60)
+    return [category]
+
+books = program.Bestsellers(program.connect(sys.argv[2]), slow)
+readers = [threading.Thread(target=books.get, args=[str(number)]) for number in range(10)]
+for reader in readers:
+    reader.start()
+for reader in readers:
+    assert begun.acquire(timeout=20)
+if os.fork():
+    child = os.waitstatus_to_exitcode(os.wait()[1])
+    go.set()
+    sys.exit(child)
+books.load = lambda category: ["child"]
+assert books.get("scifi") == ["child"]
+"""
+
+
+def test_forked_process_has_room_of_its_own(example: ModuleType, redis_url: str) -> None:
+    command = [sys.executable, "-c", FORK, str(example.__file__), redis_url]
+    assert subprocess.run(command, timeout=60, check=False).returncode == 0
 
 
 def test_tuple_is_a_list_for_those_who_load_and_those_who_find(example: ModuleType, cache: Any) -> None:
