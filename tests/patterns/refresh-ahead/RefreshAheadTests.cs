@@ -152,6 +152,21 @@ public sealed class RefreshAheadTests : IAsyncLifetime
         Assert.False(await cache.KeyExistsAsync(CacheKey("7")));
     }
 
+    [Fact(DisplayName = "value_and_ttl_are_of_one_moment")]
+    public async Task ValueAndTtlAreOfOneMoment()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var own = await ConnectAsync(server.Url);
+        await using var admin = await RedisServer.AdminAsync(server.Url);
+        reports = new Reports(own.GetDatabase(), LoadAsync);
+        await reports.GetAsync("7");
+        await admin.GetServers().Single().ConfigResetStatisticsAsync();
+        await reports.GetAsync("7");
+        var stats = $"{await own.GetDatabase().ExecuteAsync("INFO", "commandstats")}";
+        foreach (var command in new[] { "multi", "get", "pttl", "exec" })
+            Assert.Contains($"cmdstat_{command}:calls=1,", stats);
+    }
+
     [Fact(DisplayName = "hostile_report_ids_are_keys_like_any_other")]
     public async Task HostileReportIdsAreKeysLikeAnyOther()
     {

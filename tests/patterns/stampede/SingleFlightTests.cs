@@ -50,6 +50,27 @@ public sealed class SingleFlightTests : IAsyncLifetime
         Assert.Equal(["Dune"], await books.GetAsync("scifi"));
     }
 
+    [Fact(DisplayName = "fifty_callers_in_one_process_send_one_get")]
+    public async Task FiftyCallersInOneProcessSendOneGet()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var own = await ConnectAsync(server.Url);
+        await using var admin = await RedisServer.AdminAsync(server.Url);
+        var cache = own.GetDatabase();
+        await admin.GetServers().Single().ConfigResetStatisticsAsync(); // the clients have sent a GET to connect
+        var books = new Bestsellers(cache, async _ =>
+        {
+            await go.Task.WaitAsync(Long);
+            return ["Dune"];
+        });
+        var callers = Enumerable.Range(0, 50).Select(_ => books.GetAsync("scifi")).ToArray(); // all have asked now
+        go.SetResult();
+        await Task.WhenAll(callers);
+        var stats = $"{await cache.ExecuteAsync("INFO", "commandstats")}";
+        Assert.Contains("cmdstat_get:calls=1,", stats);
+        Assert.Contains("cmdstat_set:calls=1,", stats);
+    }
+
     [Fact(DisplayName = "two_processes_with_single_flight_load_twice")]
     public async Task TwoProcessesWithSingleFlightLoadTwice()
     {
