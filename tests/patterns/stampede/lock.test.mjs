@@ -99,6 +99,18 @@ test("late_holder_does_not_overwrite_what_another_stored", async (t) => {
   assert.deepEqual(await new Bestsellers(cache, counted()).get("scifi"), ["newer"]);
 });
 
+test("overtaken_holder_leaves_the_old_value_until_its_ttl", async (t) => {
+  const cache = client(t, await flushed());
+  const overtakenLoad = async () => {
+    await cache.del(cacheKey("scifi")); // a writer has committed since our SELECT
+    return ["old"];
+  };
+  await new Bestsellers(cache, overtakenLoad).get("scifi");
+  assert.deepEqual(await new Bestsellers(cache, counted()).get("scifi"), ["old"]);
+  const ttl = await cache.ttl(cacheKey("scifi"));
+  assert.ok(ttl >= 3239 && ttl <= 3960, `${ttl}`);
+});
+
 test("stuck_lock_is_waited_for_only_so_long", { timeout: 10_000 }, async (t) => {
   const cache = client(t, await flushed());
   await cache.set(lockKey("scifi"), "stuck");

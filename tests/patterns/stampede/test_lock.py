@@ -170,6 +170,16 @@ def test_late_holder_does_not_overwrite_what_another_stored(example: ModuleType,
     assert example.Bestsellers(cache, Loads()).get("scifi") == ["newer"]
 
 
+def test_overtaken_holder_leaves_the_old_value_until_its_ttl(example: ModuleType, cache: Any) -> None:
+    def overtaken_load(_: str) -> Any:
+        cache.delete(example.cache_key("scifi"))  # a writer has committed since our SELECT
+        return ["old"]
+
+    example.Bestsellers(cache, overtaken_load).get("scifi")
+    assert example.Bestsellers(cache, Loads()).get("scifi") == ["old"]
+    assert 3239 <= cache.ttl(example.cache_key("scifi")) <= 3960
+
+
 def test_stuck_lock_is_waited_for_only_so_long(example: ModuleType, cache: Any) -> None:
     load, lock = Loads(), example.lock_key("scifi")
     cache.set(lock, "stuck")
