@@ -38,6 +38,18 @@ public sealed class DeadLetterTests : IAsyncLifetime
         Assert.Equal([new("entry", poison), new("id", "1"), new("data", "no JSON")], dead.Values);
         Assert.Equal(0, await cache.StreamLengthAsync(Stream));
         Assert.Equal(0, (await cache.StreamPendingAsync(Stream, Group)).PendingMessageCount);
+        Assert.Equal(1, await BuryAsync(cache, 0)); // a client that lost the reply and asks again hears of it
+        await cache.KeyDeleteAsync(Dead); // somebody has looked
+        Assert.Equal(0, await BuryAsync(cache, 0));
+    }
+
+    [Fact(DisplayName = "what_was_trimmed_away_is_not_pending_for_ever")]
+    public async Task WhatWasTrimmedAwayIsNotPendingForEver()
+    {
+        await DeliverAsync(MaxDeliveries);
+        await cache.StreamTrimAsync(Stream, 0);
+        Assert.Equal(0, await BuryAsync(cache, 0));
+        Assert.Equal(0, (await cache.StreamPendingAsync(Stream, Group)).PendingMessageCount);
     }
 
     [Fact(DisplayName = "an_entry_with_deliveries_left_is_not_buried")]

@@ -189,15 +189,21 @@ public sealed class WorkerTests : IAsyncLifetime
     {
         await AddAsync(Pen1, "killer");
         for (var i = 0; i < 15; i++) await AddAsync(Pen1, $"good {i}"); // all of them in one batch
-        var dies = new Writer(cache, db, 0);
-        for (var worker = 1; worker <= 5; worker++) // each reads or claims, and dies with the killer in hand
-        {
-            var taken = worker == 1 ? await dies.ReadAsync() : await dies.ClaimAsync();
-            Assert.Equal("killer", taken[0]["id"]);
-        }
-        await new Writer(cache, db, 0).RunAsync(untilEmpty: true);
+        var dies = new Writer(cache, db); // each time with the killer in hand
+        Assert.Equal("killer", (await dies.ReadAsync())[0]["id"]);
+        Assert.Empty(await dies.ClaimAsync()); // nothing is old enough
+        await PassTimeAsync(ClaimAfterMs);
+        Assert.Equal("killer", (await dies.ClaimAsync())[0]["id"]);
+        await new Writer(cache, db).RunAsync(untilEmpty: true); // leaves the killer alone: it came to another just now
         Assert.Equal(15, Written());
-        Assert.Equal(1, await DeadLetter.BuryAsync(cache, 0));
+        for (var deaths = 2; deaths < MaxDeliveries; deaths++)
+        {
+            await PassTimeAsync(ClaimAfterMs);
+            Assert.Equal("killer", (await dies.ClaimAsync())[0]["id"]);
+        }
+        await PassTimeAsync(60_000);
+        await new Writer(cache, db).RunAsync(untilEmpty: true); // the killer has had its five
+        Assert.Equal(1, await DeadLetter.BuryAsync(cache));
         var dead = Assert.Single(await cache.StreamRangeAsync("stream:carts:dead"));
         Assert.Equal("killer", dead["id"]);
         Assert.Equal(0, await cache.StreamLengthAsync(Stream));

@@ -25,6 +25,9 @@ test("poison_entry_goes_to_the_dead_letter", async (t) => {
   assert.deepEqual(fields, ["entry", poison, "id", "1", "data", "no JSON"]);
   assert.equal(await cache.xlen(STREAM), 0);
   assert.equal((await cache.xpending(STREAM, GROUP))[0], 0);
+  assert.equal(await bury(cache, 0), 1); // a client that lost the reply and asks again hears of it
+  await cache.del(DEAD); // somebody has looked
+  assert.equal(await bury(cache, 0), 0);
 });
 
 test("an_entry_with_deliveries_left_is_not_buried", async (t) => {
@@ -37,6 +40,13 @@ test("an_entry_that_a_worker_holds_is_not_buried", async (t) => {
   const { cache } = await delivered(t, MAX_DELIVERIES + 3);
   assert.equal(await bury(cache), 0); // a minute has not passed
   assert.equal(await cache.xlen(STREAM), 1);
+});
+
+test("what_was_trimmed_away_is_not_pending_for_ever", async (t) => {
+  const { cache } = await delivered(t, MAX_DELIVERIES);
+  await cache.xtrim(STREAM, "MAXLEN", 0);
+  assert.equal(await bury(cache, 0), 0);
+  assert.equal((await cache.xpending(STREAM, GROUP))[0], 0);
 });
 
 test("without_a_group_there_is_nothing_to_bury", async (t) => {

@@ -31,6 +31,8 @@ def test_poison_entry_goes_to_the_dead_letter(example: ModuleType, cache: Any) -
     assert fields == {"entry": poison, "id": "1", "data": "no JSON"}
     assert cache.xlen(STREAM) == 0
     assert cache.xpending(STREAM, GROUP)["pending"] == 0
+    assert example.bury(cache, idle_ms=0) == 1  # a client that lost the reply and asks again hears of it
+    cache.delete(DEAD)  # somebody has looked
     assert example.bury(cache, idle_ms=0) == 0
 
 
@@ -55,6 +57,14 @@ def test_only_the_poison_is_buried(example: ModuleType, cache: Any) -> None:
     assert example.bury(cache, idle_ms=0) == 10
     assert [fields["entry"] for _, fields in cache.xrange(DEAD)] == ids[1::2]
     assert [entry for entry, _ in cache.xrange(STREAM)] == ids[::2]
+
+
+def test_what_was_trimmed_away_is_not_pending_for_ever(example: ModuleType, cache: Any) -> None:
+    cache.xadd(STREAM, {"id": "1", "data": "{}"})
+    deliver(cache, example.MAX_DELIVERIES)
+    cache.xtrim(STREAM, maxlen=0, approximate=False)
+    assert example.bury(cache, idle_ms=0) == 0
+    assert cache.xpending(STREAM, GROUP)["pending"] == 0
 
 
 def test_without_a_group_there_is_nothing_to_bury(example: ModuleType, redis_url: str) -> None:

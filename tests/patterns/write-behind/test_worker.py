@@ -193,15 +193,25 @@ def test_good_entries_behind_one_that_kills_its_worker_are_written(shop: Shop, c
                 raise SystemExit
             super().handle(entry_id, fields)
 
-    deaths = 0
-    for _ in range(8):
+    def outlives() -> bool:
         try:
-            Dies(example.connect(shop.url), sqlite3.connect(shop.database), claim_after_ms=0).run(until_empty=True)
+            Dies(example.connect(shop.url), sqlite3.connect(shop.database)).run(until_empty=True)
         except SystemExit:
-            deaths += 1
-    assert deaths == 5
+            return False
+        return True
+
+    assert not outlives()  # it had all of them
+    assert outlives()  # nothing is old enough to be claimed
+    pass_time(shop.cache, example.CLAIM_AFTER_MS)
+    assert not outlives()
+    assert outlives()  # the next one leaves the killer alone: it came to another just now
     assert len(shop.rows()) == 15
-    assert dead_letter.bury(shop.cache, idle_ms=0) == 1
+    for _ in range(3):
+        pass_time(shop.cache, example.CLAIM_AFTER_MS)
+        assert not outlives()
+    pass_time(shop.cache, dead_letter.IDLE_MS)
+    assert outlives()  # the killer has had its five
+    assert dead_letter.bury(shop.cache) == 1
     assert [fields["id"] for _, fields in shop.cache.xrange(DEAD)] == ["killer"]
     assert shop.drained()
 
