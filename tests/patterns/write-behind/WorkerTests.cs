@@ -223,6 +223,22 @@ public sealed class WorkerTests : IAsyncLifetime
         Assert.Equal(bytes, (await cache.StreamRangeAsync("stream:carts:dead"))[0]["data"]);
     }
 
+    [Fact(DisplayName = "while_the_database_is_down_nothing_is_taken")]
+    public async Task WhileTheDatabaseIsDownNothingIsTaken()
+    {
+        await AddAsync(Pen1);
+        await using var own = new SqliteConnection($"Data Source={folder}/shop.db;Default Timeout=1");
+        await own.OpenAsync();
+        Execute("BEGIN IMMEDIATE");
+        var writer = new Writer(cache, own, 0);
+        Assert.Null(await writer.TurnAsync());
+        Assert.Equal(1, writer.Stats["database errors"]);
+        Assert.Equal(0, (await cache.StreamPendingAsync(Stream, Group)).PendingMessageCount);
+        Execute("ROLLBACK");
+        await writer.RunAsync(untilEmpty: true);
+        Assert.Equal(1, Written());
+    }
+
     [Fact(DisplayName = "an_outage_of_the_database_is_no_attempt")]
     public async Task AnOutageOfTheDatabaseIsNoAttempt()
     {

@@ -42,7 +42,7 @@ async function makeShop(t) {
   });
   const held = async () => (await cache.xpending(STREAM, GROUP))[0];
   return {
-    cache, db, held, server,
+    cache, database, db, held, server,
     add: (data, id = "1") => cache.xadd(STREAM, "*", "id", id, "data", data),
     rows: () => db.prepare("SELECT id, version, data FROM carts ORDER BY id").all().map((row) => ({ ...row })),
     log: () => db.prepare("SELECT version FROM log").all().map((row) => row.version),
@@ -232,6 +232,21 @@ test("bytes_of_another_producer_end_no_worker", async (t) => {
   assert.ok(kept[5].equals(bytes));
 });
 
+test("while_the_database_is_down_nothing_is_taken", async (t) => {
+  const shop = await makeShop(t);
+  await shop.add("{}");
+  const db = new DatabaseSync(shop.database, { timeout: 50 });
+  t.after(() => db.close());
+  shop.db.exec("BEGIN IMMEDIATE");
+  const writer = new Writer(shop.cache, db, 0);
+  assert.equal(await writer.turn(), null);
+  assert.equal(writer.stats["database errors"], 1);
+  assert.equal(await shop.held(), 0);
+  shop.db.exec("ROLLBACK");
+  await writer.run(true);
+  assert.equal(shop.rows().length, 1);
+});
+
 test("an_outage_of_the_database_is_no_attempt", async (t) => {
   const shop = await makeShop(t);
   await shop.add("{}");
@@ -249,6 +264,7 @@ test("an_outage_of_the_database_is_no_attempt", async (t) => {
 test("the_worker_makes_a_group_that_is_gone", async (t) => {
   const shop = await makeShop(t);
   const writer = new Writer(connect(shop.server.url), shop.db);
+  t.after(() => writer.cache.disconnect());
   const running = writer.run();
   const writeOne = async () => {
     const before = shop.rows().length;
@@ -264,7 +280,6 @@ test("the_worker_makes_a_group_that_is_gone", async (t) => {
   await writeOne();
   writer.stopping = true;
   await running;
-  writer.cache.disconnect();
   assert.deepEqual([writer.stats["no group"], writer.stats.settled], [3, 4]);
 });
 
