@@ -126,7 +126,7 @@ class Carts:
         # the row may be older than what was accepted; and it is not cached: see the page
         query = "SELECT data FROM carts WHERE id = ?"
         row = self.db.execute(query, (cart_id,)).fetchone()
-        return row and json.loads(row[0])
+        return json.loads(row[0]) if row else None
 
     def decode(self, data: str) -> dict | None:  # differs: a cart has any fields
         with suppress(ValueError, RecursionError):

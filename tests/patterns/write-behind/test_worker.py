@@ -187,7 +187,7 @@ def test_good_entries_behind_one_that_kills_its_worker_are_written(shop: Shop, c
     for number in range(15):
         accept(carts, f"good {number}", {"pen": number})  # all of them in one batch
 
-    class Dies(example.Writer):  # type: ignore[misc]
+    class Dies(example.Writer):
         def handle(self, entry_id: str, fields: dict[str, str]) -> None:
             if fields["id"] == "killer":
                 raise SystemExit
@@ -223,7 +223,7 @@ def test_bytes_of_another_producer_end_no_worker(
     shop: Shop, carts: Any, writer: Any, fields: dict[str | bytes, str | bytes]
 ) -> None:
     with redis.Redis.from_url(shop.url) as other:
-        other.xadd(STREAM, fields)  # type: ignore[arg-type]
+        other.xadd(STREAM, fields)
         accept(carts, "2", {"pen": 1})
         writer.run(until_empty=True)
         assert (writer.stats["refused"], writer.stats["settled"]) == (5, 1)

@@ -265,6 +265,7 @@ test("the_worker_makes_a_group_that_is_gone", async (t) => {
   const shop = await makeShop(t);
   const writer = new Writer(connect(shop.server.url), shop.db);
   t.after(() => writer.cache.disconnect());
+  const stop = () => { writer.stopping = true; };
   const running = writer.run();
   const writeOne = async () => {
     const before = shop.rows().length;
@@ -278,7 +279,7 @@ test("the_worker_makes_a_group_that_is_gone", async (t) => {
   await writeOne();
   await shop.cache.del(STREAM);
   await writeOne();
-  writer.stopping = true;
+  stop();
   await running;
   assert.deepEqual([writer.stats["no group"], writer.stats.settled], [3, 4]);
 });

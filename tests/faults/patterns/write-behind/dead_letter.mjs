@@ -34,6 +34,6 @@ export function operations({ bury, connect }, url) {
         await sleep(PAUSE);
       }
     }),
-    counts: async () => ({}),
+    counts: () => ({}),
   };
 }
