@@ -3,7 +3,6 @@
 // A circuit breaker: after some failures in a row it answers from a fallback, and lets one probe find Redis again.
 
 using StackExchange.Redis;
-using static StackExchange.Redis.ConnectionFailureType;
 
 static class Breaker
 {
@@ -98,8 +97,9 @@ static class Breaker
             e is TimeoutException // that of Redis, or of WaitAsync
             or RedisServerException { Kind: RedisErrorKind.ClusterDown or RedisErrorKind.Loading }
             or RedisConnectionException && !BadLogin(e) && !e.Message.Contains("hashslot"); // that is a MOVED
-        static bool BadLogin(Exception? e) => e is not null && (BadLogin(e.InnerException)
-            || e is RedisConnectionException { FailureType: AuthenticationFailure });
+        static bool BadLogin(Exception? e) => e is RedisConnectionException known
+            && known.FailureType is ConnectionFailureType.AuthenticationFailure
+            || e is not null && BadLogin(e.InnerException);
     }
 
     static async Task Main()

@@ -62,7 +62,7 @@ class CircuitBreaker:
             elif self.probe is call:  # not a late answer to an older call
                 self.failures, self.opened, self.probe = 0, None, None
 
-    def failed(self, call: object) -> None:
+    def failed(self, call: object) -> None:  # differs: a breaker's
         with self.lock:
             self.failures += 1
             trips = self.opened is None and self.failures >= self.limit
