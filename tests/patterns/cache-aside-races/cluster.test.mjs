@@ -68,6 +68,16 @@ test("cluster_that_is_down_at_start_costs_the_cache_only", { timeout: 10_000 }, 
   assert.deepEqual([users.stats["database reads"], users.stats["cache errors"]], [1, 2]);
 });
 
+// ioredis calls a cluster ready once it serves all slots, so it says neither "ready" nor "error" meanwhile.
+test("cluster_that_serves_no_slots_at_start_costs_the_cache_only", { timeout: 20_000 }, async (t) => {
+  const { node } = await ownUsers(t);
+  await node.cluster("DELSLOTS", 0);
+  while ((await node.cluster("INFO")).includes("cluster_state:ok")) await setTimeout(20);
+  const users = await makeUsers(t, `redis://127.0.0.1:${node.options.port}`);
+  assert.equal((await users.get("1")).name, "Ada");
+  assert.deepEqual([users.stats["database reads"], users.stats["cache errors"]], [1, 2]);
+});
+
 // Under the same key cache-aside leaves a marker, and anyone may leave anything.
 test("value_of_another_file_is_read_rightly", async (t) => {
   await flushedShards(t, process.env.REDIS_CLUSTER_URL);
