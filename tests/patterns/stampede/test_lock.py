@@ -20,7 +20,7 @@ from harness.servers import Cluster, Server
 PROCESS = """
 import importlib.util, sys, time
 from concurrent.futures import ThreadPoolExecutor
-path, url, readers, seconds, lock_ttl = sys.argv[1:]
+path, url, readers, seconds = sys.argv[1:]
 spec = importlib.util.spec_from_file_location("lock_example", path)
 lock = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(lock)
@@ -31,7 +31,7 @@ def load(category):
     time.sleep(float(seconds))
     return ["Dune"]
 
-books = lock.Bestsellers(cache, load, lock_ttl=float(lock_ttl), wait=60)
+books = lock.Bestsellers(cache, load)
 cache.incr("ready")
 while not cache.exists("go"):
     time.sleep(0.005)
@@ -65,8 +65,8 @@ def processes(example: ModuleType, redis_url: str) -> Iterator[Any]:
     """Start processes of readers; those that still run when the test ends are killed."""
     started: list[subprocess.Popen] = []
 
-    def start(readers: int, seconds: float, lock_ttl: float) -> subprocess.Popen:
-        arguments = [str(example.__file__), redis_url, str(readers), str(seconds), str(lock_ttl)]
+    def start(readers: int, seconds: float) -> subprocess.Popen:
+        arguments = [str(example.__file__), redis_url, str(readers), str(seconds)]
         started.append(subprocess.Popen([sys.executable, "-c", PROCESS, *arguments]))
         return started[-1]
 
@@ -86,7 +86,7 @@ def wait_until(happens: Any) -> None:
 
 def test_fifty_threads_load_once(example: ModuleType, cache: Any) -> None:
     load, together = Loads(0.2), threading.Barrier(50)
-    books = example.Bestsellers(cache, load, wait=60)
+    books = example.Bestsellers(cache, load)
 
     def read(_: int) -> Any:
         together.wait(10)
@@ -100,7 +100,7 @@ def test_fifty_threads_load_once(example: ModuleType, cache: Any) -> None:
 
 
 def test_three_processes_load_once(cache: Any, processes: Any) -> None:
-    running = [processes(readers=20, seconds=0.3, lock_ttl=30) for _ in range(3)]
+    running = [processes(readers=20, seconds=0.3) for _ in range(3)]
     wait_until(lambda: cache.get("ready") == "3")
     cache.set("go", 1)
     assert [process.wait(60) for process in running] == [0, 0, 0]
@@ -127,21 +127,21 @@ def test_reader_that_missed_before_the_store_loads_nothing(example: ModuleType, 
 def test_killed_holder_delays_the_next_load_by_at_most_the_lock_ttl(
     example: ModuleType, cache: Any, processes: Any
 ) -> None:
-    holder = processes(readers=1, seconds=60, lock_ttl=2)
+    holder = processes(readers=1, seconds=60)
     cache.set("go", 1)
     wait_until(lambda: cache.get("loads") == "1")
     holder.kill()
     holder.wait()
 
     load, started = Loads(), time.monotonic()
-    assert example.Bestsellers(cache, load, wait=60).get("scifi") == ["load 1"]
-    assert time.monotonic() - started < 2 + 5  # one poll later, and some time for a busy machine
+    assert example.Bestsellers(cache, load).get("scifi") == ["load 1"]
+    assert time.monotonic() - started < 5 + 5  # one poll later, and some time for a busy machine
     assert load.count == 1
 
 
 def test_all_who_wait_for_a_killed_holder_load_once(example: ModuleType, cache: Any) -> None:
     load = Loads(0.2)
-    books = example.Bestsellers(cache, load, wait=60)
+    books = example.Bestsellers(cache, load)
     cache.set(example.lock_key("scifi"), "a killed holder", px=300)
     with ThreadPoolExecutor(50) as readers:
         assert list(readers.map(books.get, ["scifi"] * 50)) == [["load 1"]] * 50
@@ -184,6 +184,7 @@ def test_stuck_lock_is_waited_for_only_so_long(example: ModuleType, cache: Any) 
     load, lock = Loads(), example.lock_key("scifi")
     cache.set(lock, "stuck")
     started = time.monotonic()
+    # not as shipped: half a minute, of which a third of a second shows as much
     assert example.Bestsellers(cache, load, wait=0.3).get("scifi") == ["load 1"]
     assert 0.3 <= time.monotonic() - started < 10
     assert load.count == 1
@@ -192,7 +193,7 @@ def test_stuck_lock_is_waited_for_only_so_long(example: ModuleType, cache: Any) 
 
 def test_lock_fails_open_when_redis_is_down(example: ModuleType, own_server: Server) -> None:
     load = Loads()
-    books = example.Bestsellers(example.connect(own_server.url), load, wait=60)
+    books = example.Bestsellers(example.connect(own_server.url), load)
     own_server.kill()
     started = time.monotonic()
     assert books.get("scifi") == ["load 1"]

@@ -36,6 +36,7 @@ def carts(shop: Shop) -> Any:
 def writer(example: ModuleType, shop: Shop) -> Any:
     """A worker in this process, which claims at once."""
     db = sqlite3.connect(shop.database, timeout=0.05, check_same_thread=False)
+    # not as shipped: who waits half a minute to claim is tried below
     return example.Writer(example.connect(shop.url), db, claim_after_ms=0)
 
 
