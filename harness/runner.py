@@ -76,17 +76,7 @@ def run_alone(snippet: Snippet) -> Ran:
         if snippet.language.transcript:
             said = redis_cli.replay(snippet.text, environment["REDIS_URL"], snippet.path)
             return Ran(said, all_keys(shards), written(watches))
-        with readers_folder(snippet) as folder:
-            program, *arguments = shlex.split(snippet.language.run.format(file=snippet.file))
-            limit = LIMIT
-            if program == "dotnet":  # it compiles, before it runs
-                limit, environment = BUILD_LIMIT, environment | compiler.environment()
-            result = run([PROGRAMS[program], *arguments], folder, limit, **environment)
-        if result.returncode:
-            raise RuntimeError(
-                f"{snippet.path} left with exit code {result.returncode}:\n{result.stderr or result.stdout}"
-            )
-        return Ran(result.stdout, all_keys(shards), written(watches))
+        return Ran(printed(snippet, environment), all_keys(shards), written(watches))
     except TimeoutError as error:
         raise TimeoutError(f"{snippet.path}: {error}") from None
     finally:
@@ -94,6 +84,20 @@ def run_alone(snippet: Snippet) -> Ran:
             shared.restore()
         elif own:
             own.stop()
+
+
+def printed(snippet: Snippet, environment: dict[str, str]) -> str:
+    """Return what a program prints on the Redis that its environment names. Raises RuntimeError if it fails."""
+    with readers_folder(snippet) as folder:
+        program, *arguments = shlex.split(snippet.language.run.format(file=snippet.file))
+        limit = LIMIT
+        if program == "dotnet":  # it compiles, before it runs
+            limit, environment = BUILD_LIMIT, environment | compiler.environment()
+        result = run([PROGRAMS[program], *arguments], folder, limit, **environment)
+    if result.returncode:
+        said = result.stderr or result.stdout
+        raise RuntimeError(f"{snippet.path} left with exit code {result.returncode}:\n{said}")
+    return result.stdout
 
 
 # What a keyspace event says of the type of its key; others, such as del or expire, say nothing.

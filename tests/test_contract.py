@@ -11,7 +11,7 @@ import pytest
 from harness import record, runner, runs, toolchain
 from harness.runs import ran
 from harness.toolchain import PROGRAMS
-from publish.parts import keys
+from publish.parts import key_forms, keys
 from publish.sources import ledger, snippets
 from publish.sources.course import Course
 from publish.sources.snippets import Snippet
@@ -60,6 +60,10 @@ BOUND = ledger.Ledger(ROOT)
 EXEMPT = {  # each shows what goes wrong with keys of another type, and deletes them again
     "modeling/keys/wrong_type", "modeling/examples/sessions_naive",
 }  # fmt: skip
+FORMLESS = {  # each shows what goes wrong with values of another form
+    "patterns/cache-aside/naive", "patterns/refresh-ahead/naive_refresh", "patterns/write-through/dual_write",
+    "modeling/structures/strings",
+}  # fmt: skip
 DEMO = re.compile(r"demo[ :_].*")  # keys that only show a command
 AGE = 10  # seconds that may pass between a program's write and our look at its keys
 
@@ -77,20 +81,27 @@ def unregistered(snippet: Snippet) -> list[str]:
             wrong.append(f"{key} is a {kind}, and {keys.FILE}:{rows[0].line} says {rows[0].type}")
         elif key in run.keys and not rows[0].allows(run.keys[key].ttl, AGE):
             wrong.append(f"{key} has a TTL of {run.keys[key].ttl} s, and {keys.FILE}:{rows[0].line} has another")
+        elif key in run.keys and not formed(rows[0], run.keys[key]):
+            wrong.append(f"{key} holds {run.keys[key].value}, and {keys.FILE}:{rows[0].line} says {rows[0].form}")
         elif rows[0].pattern not in BOUND.keys(snippet):
             wrong.append(f"{key}: the program must hold how it begins as one text, so that its row in the ledger is "
                          f"bound to {keys.FILE}:{rows[0].line}")  # fmt: skip
     return wrong
 
 
-@pytest.mark.parametrize("path", [path for path in BY_PATH if BY_PATH[path].example not in EXEMPT])
+def formed(row: keys.Row, key: runner.Key) -> bool:
+    """Tell whether a value is of the form that all programs have agreed on."""
+    return not row.form or key_forms.fits(row.form, key.value)
+
+
+@pytest.mark.parametrize("path", [path for path in BY_PATH if BY_PATH[path].example not in EXEMPT | FORMLESS])
 def test_every_pattern_has_one_type(path: str, request: pytest.FixtureRequest) -> None:
     """Every key that the program wrote, if only for a moment, has one row, its type, and a TTL within its bounds."""
     request.node.stash[record.SUBJECT] = path, ledger.RUN
     assert unregistered(BY_PATH[path]) == []
 
 
-@pytest.mark.parametrize("example", sorted(EXEMPT))
+@pytest.mark.parametrize("example", sorted(EXEMPT | FORMLESS))
 def test_exempt_program_needs_its_exemption(example: str) -> None:
     assert all(unregistered(snippet) for snippet in LIBRARY.examples[example].values()), "take it off EXEMPT"
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from yaml.nodes import Node, SequenceNode
 
 from publish.pages.protocol import Part
+from publish.parts import key_forms
 from publish.sources import ledger
 from publish.sources.course import Course, once
 from publish.sources.headings import page_problem, title
@@ -15,7 +16,8 @@ FILE = ledger.REGISTRY
 TYPES = ("string", "hash", "list", "set", "zset", "stream", "channel")
 NEEDED = ("pattern", "type", "ttl", "owner", "holds")
 WORDS = ("ttl", "holds")
-KNOWN = (*NEEDED, "seconds", "never")
+KNOWN = (*NEEDED, "seconds", "never", "form")
+FORMED = ("string", "hash")  # types whose values have a form
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Row:
     holds: str
     seconds: tuple[range, ...]
     never: bool
+    form: str
     line: int
 
     def holds_key(self, key: str) -> bool:
@@ -80,9 +83,14 @@ def row(reader: Reader, course: Course, node: Node) -> Row:
     never = reader.text(found.get("never"), "never")
     if never not in ("", "true"):
         reader.wrong(found["never"], f"never is true, or it is not there; it is no {never}")
+    form = reader.text(found.get("form"), "form")
+    for bad in [one for one in key_forms.forms(form) if form and not key_forms.sound(one)]:
+        reader.wrong(found["form"], f"{bad} is no form; write JSON {{id, name?}}, {{field}}, any, number or a word")
+    if found and text["type"] in FORMED and not form:
+        reader.wrong(node, f"a {text['type']} needs a form, which all who read and write it agree on")
     if found and not never and "seconds" not in found and text["type"] != "channel":
         reader.wrong(node, "a row needs seconds, or `never: true` where a key may live for ever")
-    return Row(**text, seconds=seconds, never=bool(never), line=line_of(node))
+    return Row(**text, seconds=seconds, never=bool(never), form=form, line=line_of(node))
 
 
 def overlap(one: str, other: str) -> bool:

@@ -23,11 +23,11 @@ PASSED = "passed"
 RUN = "prints what is stored"  # the outcome of running the program itself, beside those of its tests
 CONTRACT = "tests/test_contract.py"  # runs every program
 EACH = (CONTRACT, "harness/session.py")  # what the outcome of every program rests on: what runs it, and its tests
-JUDGE = "publish/parts/keys.py"  # of the press, what the contract holds the keys of a program by
+JUDGES = ("publish/parts/keys.py", "publish/parts/key_forms.py")  # by which the contract holds a program's keys
 EXERCISES = "docs/_course/exercises.yml"  # by which the checks of an exercise are found
 PRACTICE = "practice/exercise.py"
 REGISTRY = "docs/_course/keys.yml"  # what a program that names a key is held against
-DEMANDS = ("type", "seconds", "never")  # of its fields, those that hold a key
+DEMANDS = ("type", "seconds", "never", "form")  # of its fields, those that hold a key
 PLACE = re.compile(r"\{\w+\}")  # what varies in a key's pattern
 RUNS = ("prints_what_is_stored", "every_pattern_has_one_type")  # its tests, of which the worst is the outcome of a run
 MEND = "delete the line, then run `make test`"
@@ -86,7 +86,7 @@ class Ledger:
     @cached_property
     def each(self) -> set[str]:
         """What every row rests on."""
-        return {JUDGE, *(path for one in EACH for path in self.files.closure(one, ""))}
+        return {*JUDGES, *(path for one in EACH for path in self.files.closure(one, ""))}
 
     @cached_property
     def registry(self) -> dict[str, str]:

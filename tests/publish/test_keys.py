@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from publish.parts import keys
+from publish.parts import key_forms, keys
 from publish.sources.course import Course
 from tests.publish.conftest import Write, check
 
 DATA = """\
-- { pattern: "user:{id}", type: hash, ttl: none, never: true, owner: keys.md, holds: a user }
-- { pattern: "cache:user:{id}", type: string, ttl: 1 h, seconds: [60, 3600], owner: "keys.md#why", holds: "JSON, or `missing`" }
+- { pattern: "user:{id}", type: hash, ttl: none, never: true, form: "{name, email?}", owner: keys.md, holds: a user }
+- { pattern: "cache:user:{id}", type: string, ttl: 1 h, seconds: [60, 3600], form: "JSON {*} | missing", owner: "keys.md#why", holds: "JSON, or `missing`" }
 """
 SOUND = {keys.FILE: DATA, "docs/keys.md": "# Keys\n\n## Why\n\n::: keys table\n"}
 
@@ -22,6 +22,9 @@ BAD: dict[str, tuple[str, str, str]] = {
     "unknown field": ("never: true", "never: true, ever: true", "1: a row has a field ever"),
     "field twice": ("never: true", "never: true, never: true", "1: a row has never twice"),
     "never that is no truth": ("never: true", "never: perhaps", "1: never is true, or it is not there; it is no perhaps"),
+    "no form": (', form: "{name, email?}"', "", "1: a hash needs a form"),
+    "form that nobody can read": ("{name, email?}", "{name; email}", "1: {name; email} is no form"),
+    "JSON of no shape": ("JSON {*}", "JSON", "2: JSON is no form"),
     "no bounds": ("seconds: [60, 3600], ", "", "2: a row needs seconds, or `never: true`"),
     "one bound": ("[60, 3600]", "[60]", "2: seconds is the least and the most"),
     "bounds the wrong way round": ("[60, 3600]", "[3600, 60]", "2: seconds is the least and the most"),
@@ -84,3 +87,18 @@ def test_ttl_lies_within_its_bounds_or_may_be_none(write: Write) -> None:
 def test_ttl_may_have_several_ranges(write: Write) -> None:
     _, row = keys.read(Course(write({**SOUND, keys.FILE: DATA.replace("[60, 3600]", "[[54, 66], [3240, 3960]]")}))).data
     assert [ttl for ttl in (53, 54, 66, 67, 3239, 3240, 3960, 3961) if row.allows(ttl)] == [54, 66, 3240, 3960]
+
+
+@pytest.mark.parametrize(
+    ("form", "value", "fits"),
+    [
+        ("any", "\\xff", True), ("number", "-1.5", True), ("number", "1e5", False), ("missing", "missing", True),
+        ("missing", "none", False), ("JSON [texts]", '["a"]', True), ("JSON [texts]", '["a", 1]', False),
+        ("JSON [texts]", "a", False), ("JSON {a, b?}", '{"a": 1}', True), ("JSON {a, b?}", '{"b": 1}', False),
+        ("JSON {a, b?}", '{"a": 1, "c": 2}', False), ("JSON {a}", '["a"]', False), ("JSON {*}", '{"z": 1}', True),
+        ("JSON {a} | null", "null", True), ("{a, b?}", {"a": "1", "b": "2"}, True), ("{a}", {"b": "1"}, False),
+        ("{a}", '{"a": 1}', False), ("{*}", {"z": "1"}, True), ("JSON {a}", {"a": "1"}, False),
+    ],
+)  # fmt: skip
+def test_form_is_held(form: str, value: str | dict[str, str], fits: bool) -> None:
+    assert key_forms.fits(form, value) == fits

@@ -234,7 +234,7 @@ NO_PART = {  # of what is in harness/ and practice/, what no outcome rests on
     "harness/small_course.py": "is for the tests of the press",
     "harness/page_programs.py": "is for the tests of the pages",
     "harness/browser/": "is for the tests of the site",
-    "harness/faults/": "drives programs into faults, of which a row says nothing",
+    "harness/faults/drive": "drives programs into faults, of which a row says nothing",
     "harness/csharp/Drive/": "does so in C#",
     "practice/exercises/load-once/checks.py": "has tests of its own, and no program's test calls it",
 }
