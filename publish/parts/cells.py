@@ -22,6 +22,7 @@ from publish.sources.snippets import Snippet
 
 FILE = "faults.jsonl"
 CONDITIONS = "harness/faults/conditions.py"
+TRIED_BY = (CONDITIONS, "harness/faults/drive.py", "harness/faults/tap.py")  # and what they import
 ADAPTERS = "tests/faults"
 DRIVERS = {CSHARP.key: "harness/csharp/Drive", NODE.key: "harness/faults/driver.mjs"}
 DRIVER = "harness/faults/driver.py"
@@ -120,7 +121,8 @@ class Cells:
             driver = self.course.root / DRIVERS.get(language.key, DRIVER)
             drivers = sorted(driver.glob("*.*")) if driver.is_dir() else [driver]
             paths = {file.relative_to(self.course.root).as_posix() for file in (*beside, *drivers)}
-            paths |= self.files.closure(CELLS, "") - {CONDITIONS}
+            tried = {path for one in TRIED_BY for path in self.files.closure(one, "")}
+            paths |= {CELLS, *tried} - {CONDITIONS}
             self.common[program.path] = self.files.digest(paths, program.text)
         return self.common[program.path]
 

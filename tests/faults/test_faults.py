@@ -21,6 +21,7 @@ from publish.parts.faults import Call, Cell, Expected
 from publish.sources.course import Course
 from publish.sources.snippets import Snippet
 
+RECOVERY = 5  # seconds
 ROOT = Path(__file__).resolve().parent.parent.parent
 COURSE = Course(ROOT)
 CASES = [
@@ -61,6 +62,14 @@ def tried(driver: Driver, call: Call, callers: int, lasts: float) -> tuple[Seen,
     return Seen(gets, raises, longest, counts), callers * rounds
 
 
+def well_again(driver: Driver, call: Call) -> Seen:
+    """Return what came of a call that must get its answer once the condition is over: soon, as clients connect anew."""
+    end = time.monotonic() + RECOVERY
+    while (seen := driver.do(call.do, *call.arguments)).raises and time.monotonic() < end:
+        time.sleep(0.1)
+    return seen
+
+
 @pytest.fixture
 def server() -> Iterator[Server]:
     """A Redis to do anything to."""
@@ -95,7 +104,7 @@ def test_what_happens_when(
                 assert cell, f"{condition} lacks {name}"
                 if found := wrong(cell, *tried(driver, call, callers, made.lasts)):
                     said[name] = found
-        after = driver.do(expected.after.do, *expected.after.arguments)
+        after = well_again(driver, expected.after)
         if after.gets != {json.dumps(expected.after.gets): 1}:
             said["after"] = [f"{after.gets} {after.raises}"]
     assert said == {}
