@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from harness.browser.actions import copied, tab_to, violations
+from harness.browser.actions import copied, sideways, tab_to, violations
 from harness.browser.course import (
     ASKING,
     COURSE,
@@ -206,6 +206,14 @@ def test_axe_finds_nothing_on_a_page_in_use(page: Open, path: str, width: int, s
     search(tab, "cache")
     found += violations("search open", [tab], ".md-header")  # it lies over the page, and hides halves of buttons
     assert found == []
+
+
+@pytest.mark.parametrize(("width", "scheme"), SCREENS)
+def test_axe_finds_nothing_in_the_tables_of_faults_when_all_are_open(page: Open, width: int, scheme: str) -> None:
+    tab = page("reference/faults.html", width=width, color_scheme=scheme)
+    unfold(tab)
+    assert violations("folds open", [tab]) == []
+    assert not sideways(tab)
 
 
 # Search
