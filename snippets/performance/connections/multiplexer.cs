@@ -27,7 +27,9 @@ static class Multiplexer
             ReconnectRetryPolicy = new ExponentialRetry(100, 5000), // connections only
             AsyncTimeout = 500, // a lost command fails, and is not sent again
             SyncTimeout = 500, // for calls without await; both are 5 s by default
-            HeartbeatInterval = TimeSpan.FromMilliseconds(100), // finds timeouts
+            HeartbeatInterval = TimeSpan.FromMilliseconds(50), // finds timeouts
+            // a push that announces maintenance would stretch the timeouts
+            MaintenanceNotifications = MaintenanceNotificationMode.Disabled,
             KeepAlive = 60, // s; sends something where nobody else does
         });
     }
