@@ -1,7 +1,7 @@
 /// <summary>What retries can be told to do.</summary>
 static class RetryFaults
 {
-    public static async Task<Operations> OpenAsync(string url, string database)
+    public static async Task<Operations> OpenAsync(string url, string _)
     {
         var redis = await Retry.ConnectAsync(url);
         async Task<object?> ReadAsync() => (string?)await Retry.SendAsync(redis, cache => cache.StringGetAsync("demo:name"));

@@ -27,19 +27,17 @@ def operations(program: ModuleType, url: str, database: str) -> dict[str, Any]:
         return found or "nothing"
 
     def ten() -> str:
-        return ", ".join({read() for _ in range(10)})
+        return "ten answers" if all([read() for _ in range(10)]) else "fewer"
+
+    def not_stored() -> str:
+        raise RuntimeError(instead("not stored"))
 
     def write() -> str:
         def store() -> str:
             cache.set("demo:name", "Ada from Redis", ex=60)
             return "stored"
 
-        return str(breaker.call(lambda: sent(store), lambda: instead("not stored")))
+        return str(breaker.call(lambda: sent(store), not_stored))
 
-    def stored_and_read() -> Any:
-        if (found := write()) != "stored":
-            raise RuntimeError(found)
-        return read()
-
-    found = again(lambda: None, stored_and_read)
-    return {"read": read, "ten": ten, "write": write, "again": found, "counts": lambda: dict(counts)}
+    found = {"read": read, "ten": ten, "write": write, "again": again(write, read)}
+    return {**found, "counts": lambda: dict(counts)}

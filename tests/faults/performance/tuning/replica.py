@@ -7,6 +7,7 @@ from typing import Any
 import redis
 
 from harness.servers import Server
+from tests.faults.performance.again import again
 
 
 def replica_of(url: str) -> Server:
@@ -16,6 +17,8 @@ def replica_of(url: str) -> Server:
         primary.config_set("repl-diskless-sync-delay", 0)
         client.replicaof("127.0.0.1", str(primary.info("server")["tcp_port"]))
         while client.info("replication")["master_link_status"] != "up":
+            time.sleep(0.02)
+        while primary.info("persistence")["rdb_bgsave_in_progress"]:  # it was for the replica
             time.sleep(0.02)
     return replica
 
@@ -34,4 +37,10 @@ def operations(program: ModuleType, url: str, database: str) -> dict[str, Any]:
     def write(price: str) -> str:
         return f"on {reader.set('demo:price', price, 60, replicas=1)} replica"
 
-    return {"read": read, "read fresh": read_fresh, "write": write, "counts": lambda: dict(reader.stats)}
+    def on_one(price: str) -> None:
+        if (found := write(price)) != "on 1 replica":
+            raise RuntimeError(found)
+
+    until = again(on_one, lambda: "on 1 replica")
+    found = {"read": read, "read fresh": read_fresh, "write": write, "again": until}
+    return {**found, "counts": lambda: dict(reader.stats)}

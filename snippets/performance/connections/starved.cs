@@ -1,0 +1,63 @@
+#:package StackExchange.Redis@3.4.35
+#:property PublishAot=false
+// Callers that block take the threads that answers need: reads fail though Redis is well. Do not block: await.
+
+using StackExchange.Redis;
+
+static class Starved
+{
+    /// <summary>Make the one connection of the process. Times are in ms.</summary>
+    public static async Task<ConnectionMultiplexer> ConnectAsync(string url)
+    {
+        var uri = new Uri(url); // which StackExchange.Redis does not read by itself
+        var login = uri.UserInfo.Split(':', 2).Select(Uri.UnescapeDataString);
+        return await ConnectionMultiplexer.ConnectAsync(new ConfigurationOptions
+        {
+            EndPoints = { { uri.Host, uri.Port < 0 ? 6379 : uri.Port } },
+            Ssl = uri.Scheme == "rediss",
+            User = login.First(),
+            Password = login.ElementAtOrDefault(1),
+            AbortOnConnectFail = false, // start without Redis, and go on trying
+            ConnectTimeout = 500,
+            AsyncTimeout = 500, // noticed only at a heartbeat, so make it beat often
+            HeartbeatInterval = TimeSpan.FromMilliseconds(50),
+            BacklogPolicy = BacklogPolicy.FailFast, // no connection: fail at once
+            // a push that announces maintenance would stretch the timeouts
+            MaintenanceNotifications = MaintenanceNotificationMode.Disabled,
+        });
+    }
+
+    // --8<-- [start:block]
+    /// <summary>A read as others await it. What follows an await needs a thread.</summary>
+    static async Task<bool> ReadAsync(IDatabase cache)
+    {
+        try { return await cache.StringGetAsync("demo:greeting:1") == "hello"; }
+        catch (RedisTimeoutException) { return false; } // counted as a cache error
+    }
+
+    /// <summary>How many of 60 callers at once get no answer from Redis.</summary>
+    public static async Task<int> UnansweredAsync(IDatabase cache, bool block)
+    {
+        var calls = Enumerable.Range(0, 60).Select(_ => block
+            ? Task.Run(() => ReadAsync(cache).GetAwaiter().GetResult()) // or .Result
+            : Task.Run(() => ReadAsync(cache)));
+        return (await Task.WhenAll(calls)).Count(answered => !answered);
+    }
+    // --8<-- [end:block]
+
+    static async Task Main()
+    {
+        await using var redis = await ConnectAsync(Environment.GetEnvironmentVariable("REDIS_URL") ?? "redis://127.0.0.1:6379");
+        var cache = redis.GetDatabase();
+        await cache.StringSetAsync("demo:greeting:1", "hello", TimeSpan.FromMinutes(1));
+
+        ThreadPool.SetMinThreads(2, 2); // as on a machine with two processors
+        var watch = System.Diagnostics.Stopwatch.StartNew();
+        Console.WriteLine($"60 callers block, 2 threads: {await UnansweredAsync(cache, block: true)} {watch.Elapsed}");
+        watch.Restart();
+        Console.WriteLine($"60 callers await, 2 threads: {await UnansweredAsync(cache, block: false)} {watch.Elapsed}");
+        watch.Restart();
+        ThreadPool.SetMinThreads(100, 2);
+        Console.WriteLine($"60 callers block, 100 threads: {await UnansweredAsync(cache, block: true)} {watch.Elapsed}");
+    }
+}
