@@ -19,19 +19,19 @@ public sealed class MultiplexerTests
         return long.Parse(stats.Single().Single(field => field.Key == "total_connections_received").Value);
     }
 
-    [Fact(DisplayName = "idle_client_knocks_about_once_a_second_while_redis_is_down")]
-    public async Task IdleClientKnocksAboutOnceASecondWhileRedisIsDown()
+    [Fact(DisplayName = "idle_connection_knocks_a_few_times_a_second_at_most")]
+    public async Task IdleConnectionKnocksAFewTimesASecondAtMost()
     {
         var connects = typeof(Multiplexer).Assembly.GetTypes().SelectMany(type => type.GetMethods(Statics))
             .Where(method => method.Name == "ConnectAsync" && method.ReturnType == typeof(Task<ConnectionMultiplexer>));
         var knocks = await Task.WhenAll(connects.Select(KnocksAsync));
         Assert.True(knocks.Length > 5);
-        Assert.Empty(knocks.Where(one => one.Count is < 5 or > 26));
+        Assert.All(knocks, one => Assert.True(one.Count is > 1 and <= 2 * 26, $"{one.Program}: {one.Count} attempts in 10 s"));
     }
 
     const BindingFlags Statics = BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic;
 
-    /// <summary>How often a connection that nobody uses knocks within 10 s where each is sent away at once.</summary>
+    /// <summary>How often a connection that nobody uses knocks within 10 s where each is sent away at once. It has two.</summary>
     static async Task<(string? Program, int Count)> KnocksAsync(MethodInfo connect)
     {
         using var door = new TcpListener(IPAddress.Loopback, 0);

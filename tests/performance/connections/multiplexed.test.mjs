@@ -84,7 +84,7 @@ async function door(t) {
   return { url: `redis://127.0.0.1:${closed.address().port}`, knocks };
 }
 
-test("idle_client_knocks_about_once_a_second_while_redis_is_down", { timeout: 30_000 }, async (t) => {
+test("idle_connection_knocks_a_few_times_a_second_at_most", { timeout: 30_000 }, async (t) => {
   t.mock.method(console, "error", () => {}); // each failed attempt says so
   const root = new URL("../../../snippets/", import.meta.url);
   const doors = {};
