@@ -34,13 +34,13 @@ def connect(  # differs: TLS, a key, perhaps a cluster
     }
     if url.startswith("rediss:"):
         options["ssl_ca_certs"] = ca  # None: the authorities that the system trusts
-    waiting = redis.BlockingConnectionPool
+    pool = redis.BlockingConnectionPool
     if not cluster:
-        return redis.Redis.from_pool(waiting.from_url(url, **options))
+        return redis.Redis.from_pool(pool.from_url(url, **options))
     # The nodes announce addresses, but the certificate is for the name
     host = str(urlsplit(url).hostname)
     options["address_remap"] = lambda node: (host, node[1])
-    return redis.RedisCluster.from_url(url, connection_pool_class=waiting, **options)
+    return redis.RedisCluster.from_url(url, connection_pool_class=pool, **options)
 
 
 # --8<-- [end:connect]

@@ -29,7 +29,7 @@ static class Starved
     }
 
     // --8<-- [start:block]
-    /// <summary>A read as others await it. What follows an await needs a thread.</summary>
+    /// <summary>A read. What follows its await needs a thread.</summary>
     static async Task<bool> ReadAsync(IDatabase cache)
     {
         try { return await cache.StringGetAsync("demo:greeting:1") == "hello"; }
@@ -40,7 +40,7 @@ static class Starved
     public static async Task<int> UnansweredAsync(IDatabase cache, bool block)
     {
         var calls = Enumerable.Range(0, 60).Select(_ => block
-            ? Task.Run(() => ReadAsync(cache).GetAwaiter().GetResult()) // or .Result
+            ? Task.Run(() => ReadAsync(cache).Result) // or GetAwaiter().GetResult()
             : Task.Run(() => ReadAsync(cache)));
         return (await Task.WhenAll(calls)).Count(answered => !answered);
     }

@@ -56,6 +56,12 @@ static class Breaker
         long? opened;
         object? probe; // the call that is the probe
 
+        void Note(bool failed)
+        {
+            failures.Enqueue(failed);
+            if (failures.Count > window) failures.Dequeue();
+        }
+
         bool Admit(object call)
         {
             lock (state)
@@ -90,12 +96,6 @@ static class Breaker
                 var trips = opened is null && failures.Count(one => one) >= limit;
                 if (trips || probe == call) opened = clock.GetTimestamp();
             }
-        }
-
-        void Note(bool failed)
-        {
-            failures.Enqueue(failed);
-            if (failures.Count > window) failures.Dequeue();
         }
 
         void Done(object call)

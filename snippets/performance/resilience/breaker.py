@@ -67,7 +67,13 @@ def kind_of(error: Exception) -> str:
 class CircuitBreaker:
     """Closed, open, or half-open: open, and a probe is on its way."""
 
-    def __init__(self, limit: int, wait: float, window: int = 10, clock: Clock = monotonic) -> None:
+    def __init__(
+        self,
+        limit: int,
+        wait: float,
+        window: int = 10,
+        clock: Clock = monotonic,
+    ) -> None:
         self.limit, self.wait, self.clock = limit, wait, clock  # wait in seconds
         self.lock = threading.Lock()
         self.failures: deque[bool] = deque(maxlen=window)  # which of the last calls

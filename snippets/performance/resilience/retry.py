@@ -79,7 +79,7 @@ class RetryingRedis(redis.Redis):
                 pause = random.uniform(0, ceiling)  # full jitter spreads callers
                 if time.monotonic() + pause + 2 * WAIT > deadline:
                     raise  # no time for another try that finds nobody there
-                if isinstance(error, ReadOnlyError):  # its address may lead elsewhere
+                if isinstance(error, ReadOnlyError):  # its address may have moved
                     self.connection_pool.disconnect(inuse_connections=False)
             time.sleep(pause)
             ceiling = min(CAP, ceiling * 2)

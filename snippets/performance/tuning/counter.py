@@ -35,7 +35,7 @@ local count = tonumber(redis.call('GET', KEYS[1]) or '0')
 if count == nil then return redis.error_reply('ERR counter holds no number') end
 local full = count >= tonumber(ARGV[1])
 if not full then count = redis.call('INCR', KEYS[1]) end
-redis.call('EXPIRE', KEYS[1], ARGV[2], 'NX') -- where it is full too: no ban for ever
+redis.call('EXPIRE', KEYS[1], ARGV[2], 'NX') -- if full, too: no ban for ever
 return not full and count
 """
 

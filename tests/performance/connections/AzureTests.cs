@@ -29,8 +29,8 @@ public sealed class AzureTests
         Assert.Contains(reason, said);
     }
 
-    [Fact(DisplayName = "client_of_this_page_fits_cache_aside")]
-    public async Task ClientOfThisPageFitsCacheAside()
+    [Fact(DisplayName = "azure_client_fits_cache_aside")]
+    public async Task AzureClientFitsCacheAside()
     {
         await using var server = await RedisServer.StartAsync();
         await using var redis = await ConnectAsync(server.Url);

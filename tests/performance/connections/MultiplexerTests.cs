@@ -19,8 +19,8 @@ public sealed class MultiplexerTests
         return long.Parse(stats.Single().Single(field => field.Key == "total_connections_received").Value);
     }
 
-    [Fact(DisplayName = "idle_connection_knocks_a_few_times_a_second_at_most")]
-    public async Task IdleConnectionKnocksAFewTimesASecondAtMost()
+    [Fact(DisplayName = "idle_multiplexer_knocks_a_few_times_a_second_at_most")]
+    public async Task IdleMultiplexerKnocksAFewTimesASecondAtMost()
     {
         var connects = typeof(Multiplexer).Assembly.GetTypes().SelectMany(type => type.GetMethods(Statics))
             .Where(method => method.Name == "ConnectAsync" && method.ReturnType == typeof(Task<ConnectionMultiplexer>));
@@ -49,8 +49,8 @@ public sealed class MultiplexerTests
         return (connect.DeclaringType?.Name, count);
     }
 
-    [Fact(DisplayName = "client_of_this_page_fits_cache_aside")]
-    public async Task ClientOfThisPageFitsCacheAside()
+    [Fact(DisplayName = "multiplexer_fits_cache_aside")]
+    public async Task MultiplexerFitsCacheAside()
     {
         await using var server = await RedisServer.StartAsync();
         await using var redis = await ConnectAsync(server.Url);

@@ -66,7 +66,7 @@ test("command_without_a_cluster_fails_at_once", { timeout: 20_000 }, async (t) =
   assert.ok(performance.now() - started < 2000);
 });
 
-test("client_of_this_page_fits_cache_aside", { timeout: 20_000 }, async (t) => {
+test("azure_client_fits_cache_aside", { timeout: 20_000 }, async (t) => {
   t.mock.method(console, "error", () => {}); // the client says what it meets
   const server = await startServer();
   t.after(server.stop);

@@ -57,7 +57,7 @@ test("auto_pipelining_sends_what_one_turn_asks_for_in_one_write", async (t) => {
   assert.deepEqual(writes, [1000, 1]);
 });
 
-test("client_of_this_page_fits_cache_aside", { timeout: 20_000 }, async (t) => {
+test("one_client_fits_cache_aside", { timeout: 20_000 }, async (t) => {
   t.mock.method(console, "error", () => {}); // the client says what it meets
   const server = await startServer();
   t.after(server.stop);
@@ -84,7 +84,7 @@ async function door(t) {
   return { url: `redis://127.0.0.1:${closed.address().port}`, knocks };
 }
 
-test("idle_connection_knocks_a_few_times_a_second_at_most", { timeout: 30_000 }, async (t) => {
+test("idle_client_knocks_a_few_times_a_second_at_most", { timeout: 30_000 }, async (t) => {
   t.mock.method(console, "error", () => {}); // each failed attempt says so
   const root = new URL("../../../snippets/", import.meta.url);
   const doors = {};

@@ -64,7 +64,7 @@ def test_wrong_access_key_is_refused(example: ModuleType, url: str, tls_redis: T
         example.connect(url, "wrong", ca=tls_redis.ca).ping()
 
 
-def test_client_of_this_page_fits_cache_aside(example: ModuleType, own_server: Server) -> None:
+def test_azure_client_fits_cache_aside(example: ModuleType, own_server: Server) -> None:
     cache_aside = load(ROOT / "snippets/patterns/cache-aside/cache_aside.py")
     cluster = Cluster(1)
     for client, server in (

@@ -116,7 +116,7 @@ def test_idle_pool_knocks_at_no_door(example: ModuleType) -> None:
                 door.accept()
 
 
-def test_client_of_this_page_fits_cache_aside(example: ModuleType, own_server: Server) -> None:
+def test_pool_fits_cache_aside(example: ModuleType, own_server: Server) -> None:
     cache_aside = load(ROOT / "snippets/patterns/cache-aside/cache_aside.py")
     db = sqlite3.connect(":memory:")
     db.executescript(
