@@ -46,19 +46,22 @@ static class Starved
     }
     // --8<-- [end:block]
 
-    static async Task Main()
+    static async Task<int> TryAsync(bool block)
     {
         await using var redis = await ConnectAsync(Environment.GetEnvironmentVariable("REDIS_URL") ?? "redis://127.0.0.1:6379");
-        var cache = redis.GetDatabase();
-        await cache.StringSetAsync("demo:greeting:1", "hello", TimeSpan.FromMinutes(1));
+        await redis.GetDatabase().StringSetAsync("demo:greeting:1", "hello", TimeSpan.FromMinutes(1));
+        return await UnansweredAsync(redis.GetDatabase(), block);
+    }
 
+    static async Task Main()
+    {
         ThreadPool.SetMinThreads(2, 2); // as on a machine with two processors
+        Console.WriteLine($"60 callers await: {await TryAsync(block: false)} get no answer");
         var watch = Stopwatch.StartNew();
-        var blocked = await UnansweredAsync(cache, block: true);
-        var slow = watch.Elapsed > TimeSpan.FromSeconds(2);
-        Console.WriteLine($"60 callers block: {(blocked > 30 ? "most" : blocked)} get no answer, {(slow ? "after seconds" : "soon")}");
-        Console.WriteLine($"60 callers await: {await UnansweredAsync(cache, block: false)} get no answer");
+        var unanswered = await TryAsync(block: true);
+        var when = watch.Elapsed > TimeSpan.FromSeconds(2) ? "after seconds" : "soon";
+        Console.WriteLine($"60 callers block: {(unanswered > 30 ? "most" : unanswered)} get no answer, {when}");
         ThreadPool.SetMinThreads(100, 2);
-        Console.WriteLine($"60 callers block, 100 threads are there: {await UnansweredAsync(cache, block: true)} get no answer");
+        Console.WriteLine($"60 callers block, 100 threads are there: {await TryAsync(block: true)} get no answer");
     }
 }

@@ -101,7 +101,7 @@ def connect(url: str) -> RetryingRedis:  # differs: a client that repeats
         maint_notifications_config=MaintNotificationsConfig(enabled=False),
         retry=Retry(NoBackoff(), retries=0),  # said, not assumed: one layer
     )
-    return RetryingRedis.from_pool(pool)
+    return RetryingRedis(connection_pool=pool)
 
 
 # --8<-- [end:connect]

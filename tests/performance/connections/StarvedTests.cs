@@ -19,8 +19,8 @@ public sealed class StarvedTests
         using var program = Process.Start(start)!;
         var said = (await program.StandardOutput.ReadToEndAsync()).Trim().Split('\n');
         Assert.Equal([
-            "60 callers block: most get no answer, after seconds",
             "60 callers await: 0 get no answer",
+            "60 callers block: most get no answer, after seconds",
             "60 callers block, 100 threads are there: 0 get no answer",
         ], said);
     }
