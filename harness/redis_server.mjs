@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { Redis } from "ioredis";
 
 const stops = new Set();
@@ -55,15 +56,32 @@ export async function flushedShards(t, url) {
   return shards;
 }
 
-/** Start a private redis-server without persistence, on 127.0.0.1 only; wait until it answers. */
-export async function startServer() {
+async function freePort() {
   const probe = createServer().listen(0, "127.0.0.1");
   await once(probe, "listening");
   const { port } = probe.address();
   await once(probe.close(), "close");
+  return port;
+}
+
+/** Start a cluster of one node, which serves all slots, on 127.0.0.1 only. */
+export async function startCluster() {
+  // by default its second port is 10,000 above the first, which may be too high
+  const ports = ["--cluster-port", `${await freePort()}`, "--cluster-announce-ip", "127.0.0.1"];
+  const server = await startServer("--cluster-enabled", "yes", ...ports);
+  const client = new Redis(server.url);
+  await client.cluster("ADDSLOTSRANGE", 0, 16383);
+  while (!(await client.cluster("INFO")).includes("cluster_state:ok")) await setTimeout(20);
+  client.disconnect();
+  return server;
+}
+
+/** Start a private redis-server without persistence, on 127.0.0.1 only; wait until it answers. */
+export async function startServer(...options) {
+  const port = await freePort();
 
   const dir = mkdtempSync(join(tmpdir(), "redis-"));
-  const args = ["--port", `${port}`, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
+  const args = ["--port", `${port}`, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", ...options];
   const place = { cwd: dir, stdio: "ignore" };
   const server = spawn(process.env.REDIS_SERVER ?? "redis-server", args, place);
   const ended = once(server, "exit");

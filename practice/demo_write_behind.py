@@ -4,6 +4,7 @@
 a write was lost. The tests use the same processes.
 """
 
+import contextlib
 import os
 import signal
 import sqlite3
@@ -12,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -88,6 +90,14 @@ class Shop:
         row = self.db.execute("SELECT version FROM carts WHERE id = ?", (fields.get("id"),)).fetchone()
         return bool(row) and row[0] >= self.sortable(entry)
 
+    def first_committed(self, entries: list[str]) -> str:
+        """Return the first of some entries that the database has; "" for none."""
+        return next(filter(self.committed, entries), "")
+
+    def unwritten(self, worker: "subprocess.Popen[bytes]") -> str:
+        """Return the first entry that a worker has read and the database does not have; "" for none."""
+        return next((entry for entry in self.held(worker) if not self.committed(entry)), "")
+
     def wait_until_it_reads(self, worker: "subprocess.Popen[bytes]") -> None:
         """Wait until a worker has asked for entries."""
         eventually(lambda: self.consumer(worker), "the worker reads")
@@ -96,25 +106,37 @@ class Shop:
         """Return version and data of each cart in the database."""
         return {key: (version, data) for key, version, data in self.db.execute("SELECT id, version, data FROM carts")}
 
-    def stop_between_read_and_commit(self, worker: "subprocess.Popen[bytes]", add: Callable[[], Any]) -> None:
-        """Leave a worker with an entry in hand that it cannot write: the database is locked, by us."""
+    def stop_between_read_and_commit(self, worker: "subprocess.Popen[bytes]", add: Callable[[], Any]) -> str:
+        """Leave a worker with an entry in hand that it cannot write: the database is locked, by us. Returns its id."""
         for _ in range(50):
             self.db.execute("BEGIN IMMEDIATE")
             add()
             try:
-                eventually(lambda: self.held(worker), "the worker holds an entry", 0.3)
-                return
+                return str(eventually(partial(self.unwritten, worker), "the worker holds an entry", 0.3))
             except TimeoutError:  # it was at its question whether it can write, and holds nothing
                 self.db.execute("ROLLBACK")
                 time.sleep(0.02)
         raise TimeoutError("the worker never held an entry")
 
-    def stop_between_commit_and_ack(self, worker: "subprocess.Popen[bytes]", add: Callable[[], Any]) -> None:
-        """Leave a worker with an entry that it has committed: Redis holds back its acknowledgement, and all writes."""
-        self.stop_between_read_and_commit(worker, add)
-        self.cache.execute_command("CLIENT", "PAUSE", 60_000, "WRITE")
-        self.db.execute("ROLLBACK")
-        eventually(lambda: any(map(self.committed, self.held(worker))), "a worker commits")
+    def stop_between_commit_and_ack(self, worker: "subprocess.Popen[bytes]", add: Callable[[], Any]) -> str:
+        """Leave a worker with an entry that it has committed: Redis holds back its acknowledgement, and all writes.
+
+        Returns the entry's id.
+        """
+        for _ in range(50):
+            self.stop_between_read_and_commit(worker, add)
+            held = self.held(worker)
+            self.cache.execute_command("CLIENT", "PAUSE", 60_000, "WRITE")
+            self.db.execute("ROLLBACK")
+            with contextlib.suppress(TimeoutError):  # perhaps another worker has claimed it
+                return str(eventually(partial(self.first_committed, held), "the worker commits", 2))
+            self.resume()
+        raise TimeoutError("the worker never committed what it held")
+
+    def most_deliveries(self) -> int:
+        """Return how often the entry came that came most often, of those that are not acknowledged."""
+        pending = self.cache.xpending_range(STREAM, GROUP, "-", "+", 1000)
+        return max((int(entry["times_delivered"]) for entry in pending), default=0)
 
     def kill(self, worker: "subprocess.Popen[bytes]") -> None:
         """Kill a worker by SIGKILL, and wait until Redis has seen it go."""

@@ -19,8 +19,8 @@
     return () => code.replaceChildren(...words);
   };
 
-  /** The rules that a part of the page breaks: the name, how often, where first, and what to do. */
-  window.violations = async (part) => {
+  /** The rules, of all or of some, that a part of the page breaks: the name, how often, where first, what to do. */
+  window.violations = async (part, some) => {
     await new Promise((done) => { setTimeout(done, 50); }); // prettier-ignore -- what a click sets in motion has begun
     document.getAnimations().forEach((animation) => animation.finish());
     const codes = [...document.querySelectorAll("pre > code")];
@@ -30,7 +30,8 @@
     const rule = { id: "color-contrast", selector: ":not([data-again])" };
     axe.configure({ rules: [rule], noHtml: true }); // nobody reads the HTML of every node that it has looked at
     const rules = Object.fromEntries(axe.getRules(["wcag22aa"]).map((rule) => [rule.ruleId, { enabled: true }]));
-    const found = await axe.run(part, { rules, resultTypes: ["violations"] });
+    const asked = some ? { runOnly: { type: "rule", values: some } } : { rules };
+    const found = await axe.run(part, { ...asked, resultTypes: ["violations"] });
     back.forEach((put) => put());
     return found.violations.map(({ id, nodes }) => [id, nodes.length, nodes[0].target, nodes[0].failureSummary]);
   };

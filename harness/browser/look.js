@@ -80,6 +80,9 @@
     });
   };
 
+  // What axe finds otherwise on another screen; all else is in the HTML, which is the same.
+  const BY_SCREEN = ["color-contrast", "target-size", "scrollable-region-focusable", "link-in-text-block"];
+
   /** A page as it comes: light or heavy, steady or not, in its colours, open to everybody. */
   const first = async (names) => {
     const moved = shift();
@@ -87,6 +90,15 @@
     const seen = { shift: moved(), violations: found, colours: colours(), lines: lines(), ...(await languages(names)) };
     seen.diagrams = all("figure.diagram").map((figure) => figure.innerHTML);
     return seen;
+  };
+
+  /** A page that is on another screen now; it turns dark where it can, as by the reader's own hand. */
+  const turned = async (names) => {
+    shown(".md-header label[for^=__palette]")[0]?.click();
+    finish(); // the theme fades from one colour to the other
+    const found = await violations("html", BY_SCREEN);
+    unfold();
+    return { violations: found, colours: colours(), ...(await languages(names)), popups: popups() };
   };
 
   // On paper
@@ -191,5 +203,5 @@
     return copies ? { ...seen, ...(await copying(names)) } : seen;
   };
 
-  window.look = { choose, copying, first, languages, plain, printed, tabs, used };
+  window.look = { choose, copying, first, languages, plain, printed, tabs, turned, used };
 }

@@ -21,12 +21,16 @@ class Look(NamedTuple):
     width: int
     scheme: str
     javascript: bool = True
+    turned: bool = False  # the page came on a wide and light one, which then became what this says
 
     def __str__(self) -> str:
-        return f"{self.scheme} at {self.width}" if self.javascript else "no JavaScript"
+        if not self.javascript:
+            return "no JavaScript"
+        return f"{self.scheme} at {self.width}{', turned' if self.turned else ''}"
 
 
 WIDE, NARROW = Look(1280, "light"), Look(320, "dark")
+TURNED = NARROW._replace(turned=True)
 PLAIN = Look(1280, "light", javascript=False)
 
 
@@ -77,9 +81,11 @@ class Visitor:
         self.problems: list[str] = []
         self.loaded: set[str] = set()  # what the page has asked for, from the browser's cache too
         self.tabs: dict[Look, Page] = {}
+        self.wide = ""  # the page that the wide tab shows
 
     def tab(self, look: Look) -> Page:
         """Return the tab of this kind, opened where there is none."""
+        look = WIDE if look.turned else look
         if look not in self.tabs:
             context = self.browser.new_context(
                 viewport={"width": look.width, "height": 900},
@@ -102,16 +108,39 @@ class Visitor:
         """Look at a page."""
         page = self.tab(look)
         self.problems.clear()
-        self.loaded.clear()
-        Handler.served.clear()
         try:
-            page.goto(self.http + path)
-            seen = self.used(page, path, look) if look.javascript else self.unscripted(page, path)
+            if not (look.turned and self.wide == path):
+                self.load(page, path)
+            if look.turned:
+                seen = self.turned(page, path, look)
+            else:
+                seen = self.used(page, path, look) if look.javascript else self.unscripted(page, path)
+            self.wide = path if look == WIDE else "" if look.turned else self.wide
         except BaseException:
-            self.tabs.pop(look).context.close()  # whatever state it is in, the next page shall not see it
+            self.tabs.pop(WIDE if look.turned else look).context.close()  # the next page shall not see its state
+            self.wide = ""
             raise
         loaded = sorted(url.removeprefix(self.http) for url in self.loaded if url.startswith(self.http))
         return Seen([f"/{address}" for address in loaded], [*self.problems], **seen)
+
+    def load(self, page: Page, path: str) -> None:
+        """Load a page."""
+        self.loaded.clear()
+        Handler.served.clear()
+        page.goto(self.http + path)
+
+    def turned(self, page: Page, path: str, look: Look) -> dict[str, Any]:
+        """Look at a page that is loaded on another screen, and then back."""
+        names = offered(path)
+        if not page.evaluate("'look' in window"):
+            page.evaluate(AXE + SCRIPT)
+        page.set_viewport_size({"width": look.width, "height": 900})
+        seen = page.evaluate("names => look.turned(names)", names)
+        page.set_viewport_size({"width": 390, "height": 900})
+        seen["sideways"] += page.evaluate("names => look.languages(names)", names)["sideways"]
+        page.set_viewport_size({"width": WIDE.width, "height": 900})
+        page.evaluate("localStorage.clear(); sessionStorage.clear()")
+        return dict(seen)
 
     def unscripted(self, page: Page, path: str) -> dict[str, Any]:
         """Look at a page without JavaScript."""

@@ -13,6 +13,7 @@ from harness.servers import Cluster, Server
 
 Arranged = Iterator[None]
 LATE = 0.1  # seconds
+PATIENCE = 20  # seconds for what a condition brings about
 FAILING_OVER = b">3\r\n$12\r\nFAILING_OVER\r\n:1\r\n:20\r\n"  # as Redis Enterprise announces one 20 s long
 
 
@@ -57,6 +58,15 @@ class Condition:
     lasts: float = 0  # seconds for which each operation is tried again and again, since much changes meanwhile
 
 
+def until(what: str, done: Callable[[], bool]) -> None:
+    """Wait until something is so. Raises RuntimeError if it takes too long: what cannot be made must not hang."""
+    deadline = time.monotonic() + PATIENCE
+    while not done():
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"in {PATIENCE} s it did not come to it that {what}")
+        time.sleep(0.02)
+
+
 def killed(world: World) -> Arranged:
     """Killed, and started again."""
     world.server.kill()
@@ -87,8 +97,7 @@ def disk_failed(world: World) -> Arranged:
     with world.admin as admin:
         admin.config_set("save", "3600 1")
         admin.bgsave()
-        while admin.info("persistence")["rdb_last_bgsave_status"] != "err":
-            time.sleep(0.02)
+        until("a snapshot fails", lambda: admin.info("persistence")["rdb_last_bgsave_status"] == "err")
         yield
         admin.config_set("save", "")
     dump.rmdir()
@@ -109,8 +118,7 @@ def loading(world: World) -> Arranged:
     yield
     with world.admin as admin:
         admin.config_set("key-load-delay", 0)
-        while admin.info("persistence")["loading"]:
-            time.sleep(0.02)
+        until("all is loaded", lambda: not admin.info("persistence")["loading"])
     world.server.options = options
 
 
@@ -119,8 +127,7 @@ def made_a_replica(world: World) -> Arranged:
     primary = Server()
     with world.admin as admin:
         admin.replicaof("127.0.0.1", str(primary.port))
-        while admin.info("replication")["master_link_status"] != "up":
-            time.sleep(0.02)
+        until("the replica is linked", lambda: admin.info("replication")["master_link_status"] == "up")
         yield
         admin.replicaof("NO", "ONE")
     primary.stop()
@@ -230,12 +237,9 @@ def nodes(world: World) -> list[Server]:
 
 def until_primary(node: Server) -> None:
     """Wait until a node has become a primary, and its cluster serves all slots. Raises RuntimeError if it does not."""
-    deadline = time.monotonic() + 20
     with node.client() as client:
-        while client.info("replication")["role"] != "master" or client.cluster("INFO")["cluster_state"] != "ok":
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"in 20 s it did not come to it that {node.url} is a primary")
-            time.sleep(0.02)
+        until(f"{node.url} is a primary", lambda: client.info("replication")["role"] == "master")
+        until(f"{node.url} serves", lambda: client.cluster("INFO")["cluster_state"] == "ok")
 
 
 def primary_killed(world: World) -> Arranged:

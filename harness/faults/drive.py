@@ -69,7 +69,11 @@ class Driver:
         threading.Thread(target=self.listen, daemon=True).start()
         threading.Thread(target=self.overhear, daemon=True).start()
         self.counts: dict[str, int] = {}
-        self.operations: list[str] = self.answer()["ready"]
+        try:
+            self.operations: list[str] = self.answer()["ready"]
+        except RuntimeError:
+            self.stop()
+            raise
 
     def listen(self) -> None:
         """Take lines as they come, so that one that does not come can be waited for with a limit."""

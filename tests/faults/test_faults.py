@@ -1,5 +1,6 @@
 """Each program that readers copy, in each language, under each condition: what it does is what is expected of it."""
 
+import contextlib
 import json
 import re
 import sqlite3
@@ -78,9 +79,14 @@ def test_what_happens_when(
     world = World(server, Tap(server.port), tmp_path / "database", expected.key, cluster)
     with sqlite3.connect(world.database) as db:
         db.executescript(expected.setup)
-    driver = Driver(program, world.tap.url if made.tapped else world.url, world.database)
-    try:
-        driver.do(expected.before.do, *expected.before.arguments)
+    with contextlib.ExitStack() as stack:
+        stack.callback(world.tap.close)
+        if cluster:
+            stack.callback(cluster.stop)
+        driver = Driver(program, world.tap.url if made.tapped else world.url, world.database)
+        stack.callback(driver.stop)
+        before = driver.do(expected.before.do, *expected.before.arguments)
+        assert before.gets == {json.dumps(expected.before.gets or None): 1}, before
         said = {}
         with under(made, world):
             for name, call in expected.operations.items():
@@ -92,11 +98,6 @@ def test_what_happens_when(
         after = driver.do(expected.after.do, *expected.after.arguments)
         if after.gets != {json.dumps(expected.after.gets): 1}:
             said["after"] = [f"{after.gets} {after.raises}"]
-    finally:
-        driver.stop()
-        world.tap.close()
-        if cluster:
-            cluster.stop()
     assert said == {}
 
 

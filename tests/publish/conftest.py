@@ -20,6 +20,13 @@ Write = Callable[[dict[str, str]], Path]
 Prove = Callable[..., None]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what `make test-quick` leaves out."""
+    for item in items:
+        if "chromium" in getattr(item, "fixturenames", ()):
+            item.add_marker("browser")
+
+
 def check(root: Path, strict: bool = False) -> list[str]:
     """Return the faults of the course at `root`."""
     return [str(fault) for fault in publish.pages.check.check(Course(root), PARTS, strict)]

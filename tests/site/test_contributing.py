@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from harness.toolchain import has
 from publish.sources.blocks import split
 
@@ -14,6 +16,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 PAGE = "patterns/cache-aside"  # to which CONTRIBUTING adds
 
 
+# Half a minute for what each of its steps is tested for elsewhere: the runner, the ledger, the build.
+@pytest.mark.full
 def test_contributing_followed_to_the_letter(copy: Path) -> None:
     """What it calls for is done, and nothing else: no file of publish/ is touched."""
     for block in split((ROOT / "CONTRIBUTING.md").read_text("utf-8")):

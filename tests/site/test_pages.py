@@ -1,7 +1,8 @@
 """What holds on every page. A browser visits each once for each screen; the tests assert on what it saw there.
 
-`make test` looks at each page wide and light, and narrow and dark: a fault of a width or of a scheme shows on one of
-the two. The other two combinations are marked `full`, for the fault that needs a width and a scheme together.
+`make test` loads each page wide and light, and then turns it narrow and dark: a fault of a width or of a scheme shows
+on one of the two. Marked `full` are the fault that needs another width and scheme together, and a page that a phone
+loads itself: what moves there while it loads, what it prints, and what axe says beside colours and sizes.
 """
 
 import functools
@@ -29,12 +30,14 @@ from harness.browser.course import (
     programs,
 )
 from harness.browser.record import Looks
-from harness.browser.visit import NARROW, PLAIN, WIDE, Look, Seen
+from harness.browser.visit import NARROW, PLAIN, TURNED, WIDE, Look, Seen
 from publish.sources.course import Course
+from publish.sources.proofs import Proof
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-OTHER = [Look(1280, "dark"), Look(320, "light")]
-ALL = [WIDE, NARROW, *OTHER]
+OTHER = [NARROW, Look(1280, "dark"), Look(320, "light")]
+LOADED = [WIDE, *OTHER]
+ALL = [WIDE, TURNED, *OTHER]
 
 
 def on(paths: Iterable[str], *looks: Look) -> Callable[..., Any]:
@@ -84,7 +87,7 @@ def test_page_is_not_heavy(seen: Seen) -> None:
     assert all(size <= 10_000 for size in seen.diagrams)
 
 
-@on(PAGES, *ALL)
+@on(PAGES, *LOADED)
 def test_page_does_not_move_while_it_loads(seen: Seen) -> None:
     assert seen.shift <= 0.02
 
@@ -108,15 +111,17 @@ def lightness(seen: Seen) -> float:
 
 
 @on([path for path in PAGES if path != DECK], WIDE)  # the deck is for a projector, always light
-def test_theme_follows_the_system_and_diagrams_follow_the_theme(path: str, look: Look, looks: Looks) -> None:
-    light, dark = looks.look(path, look), looks.look(path, NARROW)
+def test_theme_follows_the_system_or_the_switch_and_diagrams_follow_the_theme(
+    path: str, look: Look, looks: Looks
+) -> None:
+    light, dark = looks.look(path, look), looks.look(path, NARROW if path == "index.html" else TURNED)
     assert lightness(light) > 200
     assert lightness(dark) < 50
     assert len(light.colours) > 1 or path not in DRAWN
     assert all(one != other for one, other in zip(light.colours, dark.colours, strict=True))
 
 
-@on(TABBED, *ALL)
+@on(TABBED, *LOADED)
 def test_paper_shows_the_code_dark_on_light_and_no_buttons(path: str, seen: Seen) -> None:
     assert [one for one in code(path, on_paper(path)) if one not in seen.printed["codes"]] == []
     assert seen.printed["buttons"] == 0
@@ -167,9 +172,15 @@ def test_every_program_is_on_a_page() -> None:
 # Proofs
 
 
+@functools.cache
+def proofs_of_the_site() -> dict[str, list[Proof]]:
+    """Return the tests by name, with the ledger that the site was built from."""
+    return Course(ROOT).proofs
+
+
 @on(PROVED, WIDE)
 def test_card_of_every_claim_names_the_tests_that_prove_it(seen: Seen) -> None:
-    proofs = Course(ROOT).proofs  # with the ledger that the site was built from
+    proofs = proofs_of_the_site()
     assert seen.cards
     for card in seen.cards:
         assert card["label"] == f"Proof: {card['name']}, passed"

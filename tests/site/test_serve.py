@@ -221,6 +221,8 @@ def test_sigterm_leaves_nothing(start: Callable[[int], Serve]) -> None:
     assert files(server.course) == server.files
 
 
+# A cold build of the whole course, which the site's own is; the small one above shows the rest.
+@pytest.mark.full
 def test_whole_course_is_served_and_shows_an_edit(site: Path, copy: Path, browser: Browser) -> None:
     """`site` comes first, because it writes the ledger that the copy needs."""
     server = Serve(copy, free_port())

@@ -17,26 +17,46 @@ sealed class RedisServer(Process keeper, string url) : IAsyncDisposable
     public string Url => url;
 
     /// <summary>Start one on a free port, and wait until it answers. Throws with its log if it does not.</summary>
-    public static async Task<RedisServer> StartAsync()
+    public static async Task<RedisServer> StartAsync() =>
+        await StartAsync(FreePort()) ?? await StartAsync(); // another process took the port
+
+    /// <summary>Start a cluster of one node, which serves all slots.</summary>
+    public static async Task<RedisServer> StartClusterAsync()
+    {
+        // by default its second port is 10,000 above the first, which may be too high
+        string[] options = ["--cluster-enabled", "yes", "--cluster-port", $"{FreePort()}", "--cluster-announce-ip", "127.0.0.1"];
+        if (await StartAsync(FreePort(), options) is not { } server) return await StartClusterAsync();
+        await using var admin = await AdminAsync(server.Url);
+        var node = admin.GetServers().Single();
+        await node.ExecuteAsync("CLUSTER", "ADDSLOTSRANGE", "0", "16383");
+        await UntilClusterAsync(node, "ok");
+        return server;
+    }
+
+    /// <summary>Wait until a node of a cluster says that it is "ok", or that it is a "fail".</summary>
+    public static async Task UntilClusterAsync(IServer node, string state)
+    {
+        while (!$"{await node.ExecuteAsync("CLUSTER", "INFO")}".Contains($"cluster_state:{state}")) await Task.Delay(20);
+    }
+
+    static int FreePort()
     {
         using var free = new TcpListener(IPAddress.Loopback, 0);
         free.Start();
-        var port = ((IPEndPoint)free.LocalEndpoint).Port;
-        free.Stop();
-        return await StartAsync(port) ?? await StartAsync(); // another process took the port
+        return ((IPEndPoint)free.LocalEndpoint).Port;
     }
 
     /// <summary>Start it again at the port that it had before it was killed, with nothing in it.</summary>
     public async Task<RedisServer> StartAgainAsync() =>
         await StartAsync(new Uri(url).Port) ?? throw new IOException($"another process took the port of {url}");
 
-    static async Task<RedisServer?> StartAsync(int port)
+    static async Task<RedisServer?> StartAsync(int port, params string[] options)
     {
         var dir = Directory.CreateTempSubdirectory("redis-").FullName;
         var log = Path.Combine(dir, "redis.log");
         var binary = Environment.GetEnvironmentVariable("REDIS_SERVER") ?? "redis-server";
         string[] command = [binary, "--port", $"{port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
-            "--dir", dir, "--logfile", log];
+            "--dir", dir, "--logfile", log, .. options];
         var start = new ProcessStartInfo("sh", ["-c", Keeper, "sh", dir, .. command]) { RedirectStandardInput = true };
         var server = new RedisServer(Process.Start(start)!, $"redis://127.0.0.1:{port}");
         var said = "";

@@ -26,7 +26,8 @@ export async function connect(url) { // differs: a cluster's client
     },
   });
   cluster.on("error", (error) => console.error(error.message));
-  await once(cluster, "ready").catch(() => {}); // start without, and go on
+  const patience = { signal: AbortSignal.timeout(1000) }; // CLUSTERDOWN may last
+  await once(cluster, "ready", patience).catch(() => {}); // start without, go on
   return cluster;
 }
 // --8<-- [end:connect]

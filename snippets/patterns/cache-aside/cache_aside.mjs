@@ -23,7 +23,7 @@ export function connect(url) {
 // --8<-- [end:connect]
 
 // --8<-- [start:model]
-export const TTL = 3600; // s, ±10 %: stale for 3,960 s at most, from the SELECT on
+export const TTL = 3600; // s, ±10 %: stale for 3,960 s at most, from the SET on
 export const MISSING_TTL = 60; // s; short, because a missing user may soon exist
 export const MISSING = "missing"; // not JSON, so no user can be mistaken for it
 

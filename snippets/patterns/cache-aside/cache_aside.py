@@ -50,7 +50,7 @@ def connect(url: str) -> redis.Redis:
 
 
 # --8<-- [start:model]
-TTL = 3600  # s, ±10 %: stale for 3,960 s at most, from the SELECT on
+TTL = 3600  # s, ±10 %: stale for 3,960 s at most, from the SET on
 MISSING_TTL = 60  # s; short, because a missing user may soon exist
 MISSING = "missing"  # not JSON, so no user can be mistaken for it
 

@@ -44,7 +44,7 @@ def connect(url: str) -> Redis:
 
 # --8<-- [end:connect]
 # --8<-- [start:model]
-TTL = 3600  # s, ±10 %: stale for 3,960 s at most, from the SELECT on
+TTL = 3600  # s, ±10 %: stale for 3,960 s at most, from the SET on
 MISSING_TTL = 60  # s; short, because a missing user may soon exist
 MISSING = "missing"  # not JSON, so no user can be mistaken for it
 

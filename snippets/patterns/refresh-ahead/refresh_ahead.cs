@@ -95,7 +95,11 @@ static class RefreshAhead
             var both = cache.CreateTransaction();
             var value = both.StringGetAsync(CacheKey(id));
             var left = both.KeyTimeToLiveAsync(CacheKey(id));
-            await both.ExecuteAsync();
+            try { await both.ExecuteAsync(); }
+            catch (RedisServerException) // discarded, and does not say why: GET does
+            {
+                return (await cache.StringGetAsync(CacheKey(id)), null);
+            }
             return (await value, await left);
         }
         // --8<-- [end:read]

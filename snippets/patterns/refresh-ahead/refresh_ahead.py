@@ -81,13 +81,17 @@ def kind_of(error: Exception) -> str:
     return AWAY if gone else MISTAKE  # else MOVED, WRONGTYPE, NOPERM, a bug of ours
 
 
+def is_report(it: Any) -> bool:
+    """What goes under the key: these two fields, and no other types."""
+    types = {name: type(field) for name, field in it.items()} if isinstance(it, dict) else {}
+    return types == {"month": str, "cents": int}
+
+
 def decode(cached: str | None) -> Any:  # differs: a report
     """The report in a cached value, or None: what is stored is input."""
     with suppress(ValueError, RecursionError):
         report = json.loads(cached or "")
-        if isinstance(report, dict) and report.keys() == {"month", "cents"}:
-            types = type(report["month"]), type(report["cents"])
-            return report if types == (str, int) else None
+        return report if is_report(report) else None
     return None
 
 
@@ -120,9 +124,9 @@ class Reports:
         return value, left
 
     def store(self, report_id: str, report: Any, xx: bool = False) -> None:
-        value = json.dumps(report, separators=(",", ":"), default=str)
-        if decode(value) != report:
+        if not is_report(report):
             raise redis.DataError(f"no report: {report!r}")  # no reader could use it
+        value = json.dumps(report, separators=(",", ":"))
         ttl = round(TTL * random.uniform(0.9, 1.1))
         self.cache.set(cache_key(report_id), value, ex=ttl, xx=xx)
 

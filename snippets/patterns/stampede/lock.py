@@ -9,7 +9,6 @@ import os
 import random
 import threading
 import time
-import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -76,35 +75,37 @@ def kind_of(error: Exception) -> str:
     return AWAY if gone else MISTAKE  # else MOVED, WRONGTYPE, NOPERM, a bug of ours
 
 
+def are_titles(them: object) -> bool:
+    return isinstance(them, list) and all(isinstance(one, str) for one in them)
+
+
 def decode(cached: Any) -> list[str] | None:  # differs: titles
-    """The titles in a cached value, or None: what is stored is input."""
     with suppress(ValueError, RecursionError):
         titles = json.loads(cached or "")
-        if isinstance(titles, list) and all(isinstance(one, str) for one in titles):
-            return titles
-    return None
+        return titles if are_titles(titles) else None
+    return None  # what is stored is input
 
 
 class Bestsellers:
     def __init__(self, cache: redis.Redis, load: Callable[[str], Any], lock_ttl: float = 5, wait: float = 30) -> None:
         self.cache, self.load, self.lock_ttl, self.wait = cache, load, lock_ttl, wait  # in seconds
-        self.room = threading.BoundedSemaphore(10)  # loads under way in this process
         self.stats, self.counting = Counter[str](), threading.Lock()
+        self.rooms: dict[int, threading.Semaphore] = {}  # where loads run; a fork has its own
 
     # --8<-- [start:read]
     def get(self, category: str) -> list[str]:
-        token = uuid.uuid4().hex  # ours alone, so that we release no other's lock
-        titles = self.try_cache(self.value_or_lock, category, token)
-        if titles is not None:
-            return list(titles)
+        token = os.urandom(16).hex()  # ours alone, so that we release no other's lock
+        if (known := self.try_cache(self.value_or_lock, category, token)) is not None:
+            return list(known)
+        room = self.rooms.setdefault(os.getpid(), threading.Semaphore(10))
         with self.held(category, token):
-            if not self.room.acquire(timeout=2):  # the bulkhead: all that is left
+            if not room.acquire(timeout=2):  # the bulkhead: all that is left
                 self.count(BUSY)  # where there is no lock
                 raise TimeoutError("busy: as many loads as may be are under way")
             try:
                 titles = list(self.load(category))
             finally:
-                self.room.release()
+                room.release()
             self.tell_cache(self.store, category, titles)
             return titles
 
@@ -134,9 +135,9 @@ class Bestsellers:
 
     # --8<-- [start:store]
     def store(self, category: str, titles: list[str]) -> None:
-        value = json.dumps(titles, separators=(",", ":"), default=str)
-        if decode(value) != titles:
+        if not are_titles(titles):
             raise redis.DataError(f"no titles: {titles!r}")  # no reader could use them
+        value = json.dumps(titles, separators=(",", ":"))
         ttl = round(3600 * random.uniform(0.9, 1.1))
         self.cache.set(cache_key(category), value, ex=ttl, nx=True)  # first wins
 

@@ -120,8 +120,9 @@ static class SingleFlight
         /// <summary>Call this after a commit: what was read before is old.</summary>
         public async Task ChangedAsync(string category)
         {
+            flights.Close(category); // what that loads is not stored any more;
             await TellCacheAsync(() => cache.KeyDeleteAsync(CacheKey(category)));
-            flights.Close(category); // whoever asks from now on reads anew
+            flights.Close(category); // nor joined, what may have read the old value
         }
         // --8<-- [end:read]
 

@@ -100,8 +100,9 @@ export class Bestsellers {
 
   /** Call this after a commit: what was read before it is old. */
   async changed(category) {
+    this.flights.close(category); // what that loads is not stored any more;
     await this.tellCache(() => this.cache.del(cacheKey(category)));
-    this.flights.close(category); // whoever asks from now on reads anew
+    this.flights.close(category); // nor joined, what may have read the old value
   }
   // --8<-- [end:read]
 

@@ -27,7 +27,7 @@ from redis.exceptions import (
     ReadOnlyError,
     RedisClusterException,
     TryAgainError,
-)
+)  # fmt: skip
 from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 
@@ -36,16 +36,10 @@ log = logging.getLogger(__name__)
 
 def connect(url: str) -> redis.Redis:
     pool = redis.BlockingConnectionPool.from_url(
-        url,
-        max_connections=100,
-        timeout=2,
-        decode_responses=True,
-        encoding_errors="replace",
-        socket_connect_timeout=0.5,
-        socket_timeout=0.5,
-        maint_notifications_config=MaintNotificationsConfig(enabled=False),
-        retry=Retry(NoBackoff(), retries=0),
-    )
+        url, max_connections=100, timeout=2, decode_responses=True, encoding_errors="replace",
+        socket_connect_timeout=0.5, socket_timeout=0.5,
+        maint_notifications_config=MaintNotificationsConfig(enabled=False), retry=Retry(NoBackoff(), retries=0),
+    )  # fmt: skip
     return redis.Redis.from_pool(pool)
 
 
@@ -62,6 +56,7 @@ class SingleFlight:
     def __init__(self) -> None:
         self.flights: dict[str, Future[Any]] = {}
         self.lock = threading.Lock()
+        os.register_at_fork(after_in_child=self.flights.clear)  # they end here
 
     def do(self, key: str, work: Callable[[Future[Any]], Any]) -> Any:
         """Do the work for a key, or wait for whoever does it."""
@@ -110,12 +105,15 @@ def kind_of(error: Exception) -> str:
     return AWAY if gone else MISTAKE  # else MOVED, WRONGTYPE, NOPERM, a bug of ours
 
 
+def are_titles(them: object) -> bool:
+    return isinstance(them, list) and all(isinstance(one, str) for one in them)
+
+
 def decode(cached: Any) -> list[str] | None:  # differs: titles
     """The titles in a cached value, or None: what is stored is input."""
     with suppress(ValueError, RecursionError):
         titles = json.loads(cached or "")
-        if isinstance(titles, list) and all(isinstance(one, str) for one in titles):
-            return titles
+        return titles if are_titles(titles) else None
     return None
 
 
@@ -143,15 +141,16 @@ class Bestsellers:
 
     def changed(self, category: str) -> None:
         """Call this after a commit: what was read before it is old."""
+        self.flights.close(category)  # what those load is not stored any more;
         self.tell_cache(self.cache.delete, cache_key(category))
-        self.flights.close(category)  # whoever asks from now on reads anew
+        self.flights.close(category)  # nor joined, what may have read the old value
 
     # --8<-- [end:read]
 
     def store(self, category: str, titles: list[str]) -> None:
-        value = json.dumps(titles, separators=(",", ":"), default=str)
-        if decode(value) != titles:
+        if not are_titles(titles):
             raise redis.DataError(f"no titles: {titles!r}")  # no reader could use them
+        value = json.dumps(titles, separators=(",", ":"))
         self.cache.set(cache_key(category), value, ex=jitter(3600))
 
     def try_cache(self, command: Any, *args: Any, **options: Any) -> Any:

@@ -81,13 +81,16 @@ def kind_of(error: Exception) -> str:
     return AWAY if gone else MISTAKE  # else MOVED, WRONGTYPE, NOPERM, a bug of ours
 
 
+def are_titles(them: object) -> bool:
+    return isinstance(them, list) and all(isinstance(one, str) for one in them)
+
+
 def decode(cached: str | None) -> tuple[list[str], int] | None:  # differs: an entry
     """The titles and their soft expiry, or None: what is stored is input."""
     with suppress(ValueError, TypeError, KeyError, RecursionError):
         entry = json.loads(cached or "")
         titles, fresh_until = entry["value"], entry["fresh_until"]
-        are_texts = isinstance(titles, list) and all(isinstance(one, str) for one in titles)
-        if are_texts and type(fresh_until) is int:
+        if are_titles(titles) and type(fresh_until) is int:
             return titles, fresh_until
     return None
 
@@ -114,10 +117,10 @@ class Bestsellers:
         return titles  # fresh or not, at once
 
     def store(self, category: str, titles: list[str], xx: bool = False) -> None:
-        entry = {"value": titles, "fresh_until": round(self.now()) + FRESH}
-        value = json.dumps(entry, separators=(",", ":"), default=str)
-        if decode(value) != (titles, entry["fresh_until"]):
+        if not are_titles(titles):
             raise redis.DataError(f"no titles: {titles!r}")  # no reader could use them
+        entry = {"value": titles, "fresh_until": round(self.now()) + FRESH}
+        value = json.dumps(entry, separators=(",", ":"))
         self.cache.set(cache_key(category), value, ex=TTL, xx=xx)
 
     # --8<-- [end:read]

@@ -26,7 +26,7 @@ from redis.exceptions import (
     ReadOnlyError,
     RedisClusterException,
     TryAgainError,
-)
+)  # fmt: skip
 from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 
@@ -42,16 +42,10 @@ return 0"""
 
 def connect(url: str) -> redis.Redis:
     pool = redis.BlockingConnectionPool.from_url(
-        url,
-        max_connections=100,
-        timeout=2,
-        decode_responses=True,
-        encoding_errors="replace",
-        socket_connect_timeout=0.5,
-        socket_timeout=0.5,
-        maint_notifications_config=MaintNotificationsConfig(enabled=False),
-        retry=Retry(NoBackoff(), retries=0),
-    )
+        url, max_connections=100, timeout=2, decode_responses=True, encoding_errors="replace",
+        socket_connect_timeout=0.5, socket_timeout=0.5,
+        maint_notifications_config=MaintNotificationsConfig(enabled=False), retry=Retry(NoBackoff(), retries=0),
+    )  # fmt: skip
     return redis.Redis.from_pool(pool)
 
 
@@ -156,7 +150,9 @@ class Trending:
         return value
 
     def store(self, category: str, entry: Entry) -> None:
-        cached = json.dumps(entry._asdict(), separators=(",", ":"), default=str)
+        cached = ""
+        with suppress(ValueError, TypeError, RecursionError):
+            cached = json.dumps(entry._asdict(), separators=(",", ":"))
         if decode(cached) != entry:
             raise redis.DataError(f"no JSON: {entry!r}")  # no reader could use it
         self.cache.set(keys(category)[0], cached, ex=TTL)

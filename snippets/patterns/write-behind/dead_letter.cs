@@ -13,23 +13,24 @@ static class DeadLetter
     const int IdleMs = 60_000; // so nobody holds it: longer than any worker takes
 
     const string BuryScript = """
-        local idle, buried = {'IDLE', ARGV[2], '-', '+', 1000}, 0
+        local idle = {'IDLE', ARGV[2], '-', '+', 1000}
         local held = redis.pcall('XPENDING', KEYS[1], ARGV[1], unpack(idle))
-        if held.err then return held.err:find('^NOGROUP') and 0 or held end  -- a flush
+        if held.err and not held.err:find('^NOGROUP') then return held end  -- a flush
         for _, entry in ipairs(held) do
           local id, deliveries = entry[1], entry[4]
-          local found = redis.call('XRANGE', KEYS[1], id, id)[1]
-          if found and deliveries >= tonumber(ARGV[3]) then
-            redis.call('XADD', KEYS[2], '*', 'entry', id, unpack(found[2]))
+          if deliveries >= tonumber(ARGV[3]) then
+            local found = redis.call('XRANGE', KEYS[1], id, id)[1]  -- or it was trimmed
+            if found then
+              redis.call('XADD', KEYS[2], '*', 'entry', id, unpack(found[2]))
+            end
             redis.call('XACK', KEYS[1], ARGV[1], id)
             redis.call('XDEL', KEYS[1], id)
-            buried = buried + 1
           end
         end
-        return buried
+        return redis.call('XLEN', KEYS[2])
         """;
 
-    /// <summary>Run it every minute, and alert on how many were buried.</summary>
+    /// <summary>Run it every minute, and alert on how many lie there.</summary>
     public static async Task<int> BuryAsync(IDatabase cache, int idleMs = IdleMs) =>
         (int)await cache.ScriptEvaluateAsync(
             BuryScript, [Stream, Dead], [Group, idleMs, MaxDeliveries]);

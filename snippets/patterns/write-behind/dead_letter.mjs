@@ -11,23 +11,24 @@ export const MAX_DELIVERIES = 5; // what has had so many, no worker claims any m
 const IDLE_MS = 60_000; // so nobody holds it after a time longer than any takes
 
 const BURY = `
-local idle, buried = {'IDLE', ARGV[2], '-', '+', 1000}, 0
+local idle = {'IDLE', ARGV[2], '-', '+', 1000}
 local held = redis.pcall('XPENDING', KEYS[1], ARGV[1], unpack(idle))
-if held.err then return held.err:find('^NOGROUP') and 0 or held end  -- a flush
+if held.err and not held.err:find('^NOGROUP') then return held end  -- a flush
 for _, entry in ipairs(held) do
   local id, deliveries = entry[1], entry[4]
-  local found = redis.call('XRANGE', KEYS[1], id, id)[1]
-  if found and deliveries >= tonumber(ARGV[3]) then
-    redis.call('XADD', KEYS[2], '*', 'entry', id, unpack(found[2]))
+  if deliveries >= tonumber(ARGV[3]) then
+    local found = redis.call('XRANGE', KEYS[1], id, id)[1]  -- or it was trimmed
+    if found then
+      redis.call('XADD', KEYS[2], '*', 'entry', id, unpack(found[2]))
+    end
     redis.call('XACK', KEYS[1], ARGV[1], id)
     redis.call('XDEL', KEYS[1], id)
-    buried = buried + 1
   end
 end
-return buried
+return redis.call('XLEN', KEYS[2])
 `;
 
-/** Run it every minute, and alert on what it returns: how many were buried. */
+/** Run it every minute, and alert on what it returns: how many lie there. */
 export const bury = (cache, idleMs = IDLE_MS) =>
   cache.eval(BURY, 2, STREAM, DEAD, GROUP, idleMs, MAX_DELIVERIES);
 // --8<-- [end:bury]

@@ -162,7 +162,7 @@ static class Worker
             return found;
         }
 
-        /// <summary>Take over one that was had too long: a delivery is an attempt.</summary>
+        /// <summary>Take over one that was had too long: each time an attempt.</summary>
         public async Task<StreamEntry[]> ClaimAsync()
         {
             var old = await cache.StreamPendingMessagesAsync(Stream, Group, 1000,

@@ -102,8 +102,9 @@ export class Writer {
   // --8<-- [start:group]
   /** Only where it is missing: a full Redis refuses even what changes nothing. */
   async makeGroup() {
-    await this.cache.xgroup("CREATE", STREAM, GROUP, "0", "MKSTREAM").catch((error) => {
-      if (!error.message.startsWith("BUSYGROUP")) throw error; // else another was first
+    const making = this.cache.xgroup("CREATE", STREAM, GROUP, "0", "MKSTREAM");
+    await making.catch((error) => {
+      if (!error.message.startsWith("BUSYGROUP")) throw error; // another was first
     });
     this.hasGroup = true;
   }
@@ -146,8 +147,9 @@ export class Writer {
   /** Take over one entry that was had too long. One: a delivery is an attempt. */
   async claim() {
     const idle = this.claimAfterMs;
-    const old = await this.cache.xpending(STREAM, GROUP, "IDLE", idle, "-", "+", 1000);
-    const held = old.find(([, , , times]) => times < MAX_DELIVERIES); // else bury() it
+    const range = ["IDLE", idle, "-", "+", 1000];
+    const old = await this.cache.xpending(STREAM, GROUP, ...range);
+    const held = old.find(([, , , times]) => times < MAX_DELIVERIES); // else bury()
     return held ? this.cache.xclaim(STREAM, GROUP, this.name, idle, held[0]) : [];
   }
 

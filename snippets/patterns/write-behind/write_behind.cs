@@ -12,7 +12,8 @@ using static StackExchange.Redis.RedisErrorKind;
 static class WriteBehind
 {
     // --8<-- [start:script]
-    const string Stream = "stream:carts", Waiting = "stream:carts:waiting", Group = "writers";
+    const string Stream = "stream:carts", Waiting = "stream:carts:waiting";
+    const string Group = "writers";
     const int Limit = 10_000; // entries that may wait; beyond it, writes are refused
     const int RepeatedS = 600; // s in which a repeat is known as one
 
@@ -34,7 +35,8 @@ static class WriteBehind
     const string Lost = """
         local lost = 0
         for _, version in ipairs(redis.call('HVALS', KEYS[2])) do
-          if #redis.call('XRANGE', KEYS[1], version, version) == 0 then lost = lost + 1 end
+          local found = redis.call('XRANGE', KEYS[1], version, version)[1]
+          if not found then lost = lost + 1 end
         end
         return lost
         """;
@@ -89,7 +91,8 @@ static class WriteBehind
         public async Task<string> SaveAsync(string id, string json, string request)
         {
             JsonDocument.Parse(json).Dispose(); // NaN and the like are refused here
-            RedisKey[] keys = [$"cart:{id}", $"cart:{id}:request:{request}", Stream, Waiting];
+            RedisKey cart = $"cart:{id}", mark = $"cart:{id}:request:{request}";
+            RedisKey[] keys = [cart, mark, Stream, Waiting];
             RedisValue[] values = [id, json, limit, RepeatedS];
             RedisResult version;
             try { version = await cache.ScriptEvaluateAsync(Accept, keys, values); }

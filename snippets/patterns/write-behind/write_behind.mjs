@@ -6,7 +6,8 @@ import { DatabaseSync } from "node:sqlite";
 import { Redis } from "ioredis";
 
 // --8<-- [start:script]
-const [STREAM, WAITING, GROUP] = ["stream:carts", "stream:carts:waiting", "writers"];
+const [STREAM, WAITING] = ["stream:carts", "stream:carts:waiting"];
+const GROUP = "writers";
 export const LIMIT = 10_000; // entries that may wait; beyond it, writes are refused
 const REPEATED_S = 600; // s in which a repeat is known as one
 
@@ -28,7 +29,8 @@ return version
 const LOST = `
 local lost = 0
 for _, version in ipairs(redis.call('HVALS', KEYS[2])) do
-  if #redis.call('XRANGE', KEYS[1], version, version) == 0 then lost = lost + 1 end
+  local found = redis.call('XRANGE', KEYS[1], version, version)[1]
+  if not found then lost = lost + 1 end
 end
 return lost
 `;
@@ -110,7 +112,8 @@ export class Carts {
   decode(data) { // differs: a cart has any fields
     try {
       const cart = JSON.parse(data);
-      if (cart !== null && typeof cart === "object" && !Array.isArray(cart)) return cart;
+      const fields = typeof cart === "object" && !Array.isArray(cart);
+      if (fields && cart !== null) return cart;
     } catch {
       // no JSON
     }

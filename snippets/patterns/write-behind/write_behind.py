@@ -46,7 +46,8 @@ return version
 LOST = """
 local lost = 0
 for _, version in ipairs(redis.call('HVALS', KEYS[2])) do
-  if #redis.call('XRANGE', KEYS[1], version, version) == 0 then lost = lost + 1 end
+  local found = redis.call('XRANGE', KEYS[1], version, version)[1]
+  if not found then lost = lost + 1 end
 end
 return lost
 """
@@ -123,10 +124,10 @@ class Carts:
         data = self.try_cache(self.cache.hget, f"cart:{cart_id}", "data")
         if data is not None and (cart := self.decode(data)) is not None:
             return cart
-        # the row may be older than what was accepted; and it is not cached: see the page
+        # the row may be older than what was accepted, and is not cached: see the page
         query = "SELECT data FROM carts WHERE id = ?"
         row = self.db.execute(query, (cart_id,)).fetchone()
-        return row and json.loads(row[0])
+        return json.loads(row[0]) if row else None
 
     def decode(self, data: str) -> dict | None:  # differs: a cart has any fields
         with suppress(ValueError, RecursionError):

@@ -4,27 +4,57 @@
 """Invalidate many keys at once: a generation is part of their names, and a write replaces it."""
 
 import json
+import logging
 import os
 import random
 import uuid
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import redis
+from redis import OutOfMemoryError, ReadOnlyError
 from redis.backoff import NoBackoff
+from redis.exceptions import ClusterError, MaxConnectionsError, RedisClusterException, TryAgainError
+from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
+
+log = logging.getLogger(__name__)
 
 
 def connect(url: str) -> redis.Redis:
-    return redis.Redis.from_url(
+    pool = redis.BlockingConnectionPool.from_url(
         url,
+        max_connections=100,  # commands under way at once; the next one waits,
+        timeout=2,  # so long, and then the process is busy, not Redis away
         decode_responses=True,
         encoding_errors="replace",
         socket_connect_timeout=0.5,
-        socket_timeout=0.5,
+        socket_timeout=0.5,  # and no server may stretch it by a push:
+        maint_notifications_config=MaintNotificationsConfig(enabled=False),
         retry=Retry(NoBackoff(), retries=0),
     )
+    return redis.Redis.from_pool(pool)
+
+
+AWAY, REFUSED, BUSY, MISTAKE = "cache errors", "refused writes", "busy", "mistakes"
+PASSING = redis.ConnectionError, redis.TimeoutError, ReadOnlyError, TryAgainError
+
+
+def kind_of(error: Exception) -> str:
+    """What an error of Redis or its client means to us."""
+    text = str(error)
+    if isinstance(error, OutOfMemoryError) or text[:7] in ("MISCONF", "NOREPLI"):
+        return REFUSED  # Redis is well, serves reads, and takes no writes
+    if isinstance(error, MaxConnectionsError) or text == "No connection available.":
+        return BUSY  # our own pool is exhausted: Redis was not asked
+    if isinstance(error, redis.AuthenticationError):
+        return MISTAKE  # a ConnectionError by class, but waiting mends no password
+    if isinstance(error, (*PASSING, ClusterError)) or text.startswith("UNBLOCKED"):
+        return AWAY  # down, slow, starting or failing over
+    gone = isinstance(error, RedisClusterException) and "cannot be conn" in text
+    return AWAY if gone else MISTAKE  # else MOVED, WRONGTYPE, NOPERM, a bug of ours
 
 
 def jitter(ttl: int) -> int:
@@ -48,9 +78,11 @@ class Listings:
         return str(known or fresh)
 
     def invalidate(self, category: str) -> bool:
-        """Call it after the commit. False: Redis is down, and only the TTL is left."""
+        """Call it after the commit. False: it is lost, and only the TTL is left."""
         key, fresh = f"cache:generation:{category}", uuid.uuid4().hex
-        return bool(self.try_cache(self.cache.set, key, fresh, ex=jitter(86_400)))
+        ttl, said = jitter(86_400), []
+        self.tell_cache(lambda: said.append(self.cache.set(key, fresh, ex=ttl)))
+        return bool(said)
 
     # --8<-- [end:generation]
 
@@ -61,24 +93,46 @@ class Listings:
             return self.load(category, page)
         key = f"cache:listing:{category}:{generation}:{page}"
         cached = self.try_cache(self.cache.get, key)
-        if cached is not None:
-            return list(json.loads(cached))
+        if cached is not None and (known := self.decode(cached)) is not None:
+            return known
 
         found = self.load(category, page)
-        self.try_cache(self.cache.set, key, json.dumps(found), ex=jitter(600))
+        self.tell_cache(self.cache.set, key, json.dumps(found), ex=jitter(600))
         return found
 
     # --8<-- [end:read]
 
+    def decode(self, cached: str) -> list[str] | None:  # differs: a list of titles
+        with suppress(ValueError, RecursionError):
+            found = json.loads(cached)
+            if isinstance(found, list) and all(isinstance(title, str) for title in found):
+                return found
+        self.stats["corrupt values"] += 1
+        return None
+
     def try_cache(self, command: Any, *args: Any, **options: Any) -> Any:
-        """Run a cache command. If Redis is down or slow, count that and answer None."""
+        """Ask. If Redis is away, count that and answer None; a mistake surfaces."""
         try:
             return command(*args, **options)
-        except redis.AuthenticationError:
-            raise  # a ConnectionError by class, but waiting mends no password
-        except (redis.ConnectionError, redis.TimeoutError):
-            self.stats["cache errors"] += 1
+        except (redis.RedisError, RedisClusterException) as error:
+            if self.failed(error) in (MISTAKE, BUSY):
+                raise
             return None
+
+    def tell_cache(self, command: Any, *args: Any, **options: Any) -> None:
+        """Tell. The caller has its row or its commit, whatever Redis answers."""
+        try:
+            command(*args, **options)
+        except (redis.RedisError, RedisClusterException) as error:
+            if self.failed(error) == MISTAKE:
+                log.exception("a mistake that no outage excuses")
+
+    def failed(self, error: Exception) -> str:
+        kind = kind_of(error)
+        self.stats[kind] += 1
+        if isinstance(error, ReadOnlyError):  # its address may lead elsewhere now
+            self.cache.connection_pool.disconnect(inuse_connections=False)
+        return kind
 
 
 def main() -> None:

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.Data.Sqlite;
 using StackExchange.Redis;
 using Xunit;
@@ -39,6 +40,42 @@ public sealed class ClusterTests : IAsyncLifetime
         var users = new Users(redis.GetDatabase(), db);
         Assert.Equal("Ada", (await users.GetAsync("1"))?.Name);
         Assert.Equal((1, 2), (users.DatabaseReads, users.CacheErrors));
+    }
+
+    /// <summary>By default a cluster serves all slots or none.</summary>
+    [Fact(DisplayName = "clusterdown_is_counted_as_an_outage")]
+    public async Task ClusterdownIsCountedAsAnOutage()
+    {
+        await using var server = await RedisServer.StartClusterAsync();
+        await using var admin = await RedisServer.AdminAsync(server.Url);
+        await using var redis = await ConnectAsync(server.Url);
+        var users = new Users(redis.GetDatabase(), db);
+        await users.GetAsync("1");
+        var node = admin.GetServers().Single();
+        await node.ExecuteAsync("CLUSTER", "DELSLOTS", "0");
+        await RedisServer.UntilClusterAsync(node, "fail");
+        var down = await Assert.ThrowsAsync<RedisServerException>(() => redis.GetDatabase().StringGetAsync("cache:user:1"));
+        Assert.StartsWith("CLUSTERDOWN", down.Message);
+        Assert.Equal("Ada", (await users.GetAsync("1"))?.Name);
+        Assert.Equal((2, 2, 0), (users.DatabaseReads, users.CacheErrors, users.Mistakes));
+    }
+
+    [Fact(DisplayName = "cluster_that_cannot_be_reached_costs_the_cache_only")]
+    public async Task ClusterThatCannotBeReachedCostsTheCacheOnly()
+    {
+        foreach (var frozen in new[] { true, false })
+        {
+            await using var server = await RedisServer.StartClusterAsync();
+            await using var redis = await ConnectAsync(server.Url);
+            var users = new Users(redis.GetDatabase(), db);
+            await users.GetAsync("1");
+            if (frozen) await server.FreezeAsync();
+            else server.Kill();
+            var waited = Stopwatch.StartNew();
+            Assert.Equal("Ada", (await users.GetAsync("1"))?.Name);
+            Assert.InRange(waited.Elapsed.TotalSeconds, 0, 3); // GET and SET, 0.5 s each
+            Assert.Equal((2, 2), (users.DatabaseReads, users.CacheErrors));
+        }
     }
 
     /// <summary>Under the same key cache-aside leaves a marker, and anyone may leave anything.</summary>

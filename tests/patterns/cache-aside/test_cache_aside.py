@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import redis
 
+from harness.faults.conditions import FAILING_OVER
+from harness.faults.tap import Tap
 from harness.servers import Cluster, Server
 
 
@@ -227,3 +229,21 @@ def test_mistake_surfaces_only_to_who_has_no_answer_yet(
     users.save(example.User("1", "Ada Lovelace", "ada@example.com"))
     assert users.stats == {"database reads": 1, "mistakes": 2}
     assert [record.levelname for record in caplog.records] == ["ERROR"] * 2
+
+
+def test_announced_maintenance_stretches_no_timeout(
+    example: ModuleType, own_server: Server, db: sqlite3.Connection
+) -> None:
+    """A client that has asked for pushes is told of a failover that takes 20 s, and then nothing answers."""
+    tap = Tap(own_server.port)
+    users = example.Users(example.connect(tap.url), db)
+    users.get("1")
+    if tap.asked_for_pushes:
+        tap.push(FAILING_OVER)
+    own_server.freeze()
+    started = time.monotonic()
+    assert users.get("1").name == "Ada"
+    assert time.monotonic() - started < 3  # GET and SET, 0.5 s each
+    assert users.stats["cache errors"] == 2
+    own_server.thaw()
+    tap.close()

@@ -152,6 +152,33 @@ public sealed class RefreshAheadTests : IAsyncLifetime
         Assert.False(await cache.KeyExistsAsync(CacheKey("7")));
     }
 
+    [Fact(DisplayName = "value_and_ttl_are_of_one_moment")]
+    public async Task ValueAndTtlAreOfOneMoment()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var own = await ConnectAsync(server.Url);
+        await using var admin = await RedisServer.AdminAsync(server.Url);
+        reports = new Reports(own.GetDatabase(), LoadAsync);
+        await reports.GetAsync("7");
+        await admin.GetServers().Single().ConfigResetStatisticsAsync();
+        await reports.GetAsync("7");
+        var stats = $"{await admin.GetServers().Single().InfoRawAsync("commandstats")}";
+        foreach (var command in new[] { "multi", "get", "pttl", "exec" })
+            Assert.Contains($"cmdstat_{command}:calls=1,", stats);
+    }
+
+    [Fact(DisplayName = "discarded_look_says_why")]
+    public async Task DiscardedLookSaysWhy()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var own = await ConnectAsync(server.Url);
+        await using var admin = await RedisServer.AdminAsync(server.Url);
+        await admin.GetServers().Single().ExecuteAsync("ACL", "SETUSER", "default", "resetkeys");
+        reports = new Reports(own.GetDatabase(), LoadAsync);
+        var error = await Assert.ThrowsAsync<RedisServerException>(() => reports.GetAsync("7"));
+        Assert.StartsWith("NOPERM", error.Message); // not EXECABORT, which would be a mistake in an outage too
+    }
+
     [Fact(DisplayName = "hostile_report_ids_are_keys_like_any_other")]
     public async Task HostileReportIdsAreKeysLikeAnyOther()
     {

@@ -136,6 +136,18 @@ test("delete_during_a_refresh_is_not_undone", { timeout: 20_000 }, async (t) => 
   assert.equal(await reports.cache.exists(cacheKey("7")), 0);
 });
 
+test("value_and_ttl_are_of_one_moment", async (t) => {
+  const server = await startServer();
+  t.after(server.stop);
+  const [reports] = makeReports(t, server.url);
+  await reports.get("7");
+  await reports.cache.config("RESETSTAT");
+  await reports.get("7");
+  const stats = await reports.cache.info("commandstats");
+  for (const command of ["multi", "get", "pttl", "exec"])
+    assert.match(stats, new RegExp(`cmdstat_${command}:calls=1,`));
+});
+
 test("hostile_report_ids_are_keys_like_any_other", async (t) => {
   const [reports, db] = makeReports(t, await flushed());
   for (const id of ["*", "7' OR '1'='1", "ключ\n", "x".repeat(10_000), ""]) {

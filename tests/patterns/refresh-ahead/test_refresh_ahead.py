@@ -244,7 +244,7 @@ def test_refused_refresh_keeps_the_old_value(example: ModuleType, own_server: Se
     assert (db.loads, reports.stats) == (1, {"refused writes": 1})
 
 
-@pytest.mark.parametrize("cents", [float("nan"), Decimal("1.5"), date(2026, 11, 28), (1, 2)], ids=str)
+@pytest.mark.parametrize("cents", [float("nan"), Decimal("1.5"), date(2026, 11, 28), (1, 2), {(1, 2): 3}], ids=str)
 def test_report_that_no_reader_could_read_is_returned_and_not_stored(
     example: ModuleType, reports: Any, cents: Any
 ) -> None:

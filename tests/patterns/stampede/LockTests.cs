@@ -104,6 +104,19 @@ public sealed class LockTests : IAsyncLifetime
         Assert.Equal(["newer"], await new Bestsellers(cache, LoadAsync).GetAsync("scifi"));
     }
 
+    [Fact(DisplayName = "overtaken_holder_leaves_the_old_value_until_its_ttl")]
+    public async Task OvertakenHolderLeavesTheOldValueUntilItsTtl()
+    {
+        var overtaken = new Bestsellers(cache, async _ =>
+        {
+            await cache.KeyDeleteAsync(CacheKey("scifi")); // a writer has committed since our SELECT
+            return ["old"];
+        });
+        await overtaken.GetAsync("scifi");
+        Assert.Equal(["old"], await new Bestsellers(cache, LoadAsync).GetAsync("scifi"));
+        Assert.InRange((await cache.KeyTimeToLiveAsync(CacheKey("scifi")))!.Value.TotalSeconds, 3239, 3960);
+    }
+
     [Fact(DisplayName = "stuck_lock_is_waited_for_only_so_long")]
     public async Task StuckLockIsWaitedForOnlySoLong()
     {

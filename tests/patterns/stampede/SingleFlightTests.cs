@@ -1,3 +1,4 @@
+using System.Reflection;
 using StackExchange.Redis;
 using Xunit;
 using static SingleFlight;
@@ -47,6 +48,27 @@ public sealed class SingleFlightTests : IAsyncLifetime
         foreach (var caller in callers) await Assert.ThrowsAsync<TimeoutException>(() => caller);
         Assert.Equal(1, loads);
         Assert.Equal(["Dune"], await books.GetAsync("scifi"));
+    }
+
+    [Fact(DisplayName = "fifty_callers_in_one_process_send_one_get")]
+    public async Task FiftyCallersInOneProcessSendOneGet()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var own = await ConnectAsync(server.Url);
+        await using var admin = await RedisServer.AdminAsync(server.Url);
+        var cache = own.GetDatabase();
+        await admin.GetServers().Single().ConfigResetStatisticsAsync(); // the clients have sent a GET to connect
+        var books = new Bestsellers(cache, async _ =>
+        {
+            await go.Task.WaitAsync(Long);
+            return ["Dune"];
+        });
+        var callers = Enumerable.Range(0, 50).Select(_ => books.GetAsync("scifi")).ToArray(); // all have asked now
+        go.SetResult();
+        await Task.WhenAll(callers);
+        var stats = $"{await admin.GetServers().Single().InfoRawAsync("commandstats")}";
+        Assert.Contains("cmdstat_get:calls=1,", stats);
+        Assert.Matches("cmdstat_p?set(ex)?:calls=1,", stats);
     }
 
     [Fact(DisplayName = "two_processes_with_single_flight_load_twice")]
@@ -105,6 +127,55 @@ public sealed class SingleFlightTests : IAsyncLifetime
         go.SetResult();
         Assert.Equal(["old"], await reader);
         Assert.Equal(["new"], await books.GetAsync("scifi")); // what the old flight had loaded was not stored
+    }
+
+    [Fact(DisplayName = "load_that_ends_during_the_delete_is_not_stored")]
+    public async Task LoadThatEndsDuringTheDeleteIsNotStored()
+    {
+        var (began, cache) = (new TaskCompletionSource(), redis.GetDatabase());
+        Task<string[]> reader = null!;
+        var books = new Bestsellers(After.DeleteOf(cache, async () =>
+        {
+            go.SetResult();
+            Assert.Equal(["old"], await reader);
+        }), async _ =>
+        {
+            began.SetResult();
+            await go.Task.WaitAsync(Long);
+            return ["old"];
+        });
+        reader = books.GetAsync("scifi");
+        await began.Task.WaitAsync(Long);
+        await books.ChangedAsync("scifi");
+        Assert.False(await cache.KeyExistsAsync(CacheKey("scifi")));
+    }
+
+    /// <summary>A database in which something happens after a delete, before its caller knows of it.</summary>
+    public class After : DispatchProxy
+    {
+        IDatabase real = null!;
+        Func<Task> happens = null!;
+
+        public static IDatabase DeleteOf(IDatabase real, Func<Task> happens)
+        {
+            var proxy = Create<IDatabase, After>();
+            ((After)(object)proxy).real = real;
+            ((After)(object)proxy).happens = happens;
+            return proxy;
+        }
+
+        async Task<bool> ThenAsync(Task<bool> deleted)
+        {
+            var found = await deleted;
+            await happens();
+            return found;
+        }
+
+        protected override object? Invoke(MethodInfo? method, object?[]? arguments)
+        {
+            var reply = method!.Invoke(real, arguments);
+            return method.Name == "KeyDeleteAsync" ? ThenAsync((Task<bool>)reply!) : reply;
+        }
     }
 
     [Fact(DisplayName = "each_caller_of_a_flight_gets_a_list_of_its_own")]

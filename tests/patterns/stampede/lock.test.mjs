@@ -6,8 +6,6 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Bestsellers, cacheKey, connect, lockKey } from "../../../snippets/patterns/stampede/lock.mjs";
 import { flushed, flushedShards, startServer } from "../../../harness/redis_server.mjs";
 
-const LONG = { wait: 60_000 };
-
 function client(t, url) {
   const cache = connect(url);
   t.after(() => cache.disconnect());
@@ -29,7 +27,7 @@ function counted() {
 test("fifty_threads_load_once", { timeout: 20_000 }, async (t) => {
   const [url, load] = [await flushed(), counted()];
   // a client each, so that they are as far apart as processes
-  const readers = Array.from({ length: 50 }, () => new Bestsellers(client(t, url), load, LONG));
+  const readers = Array.from({ length: 50 }, () => new Bestsellers(client(t, url), load));
   const answers = await Promise.all(readers.map((books) => books.get("scifi")));
   assert.deepEqual(answers, Array(50).fill(["load 1"]));
   assert.equal(load.count, 1);
@@ -59,19 +57,19 @@ test("killed_holder_delays_the_next_load_by_at_most_the_lock_ttl", { timeout: 20
   const [cache, load] = [client(t, await flushed()), counted()];
   // killed: it never stores, never extends its lock, and never releases it
   const killed = client(t, await flushed());
-  new Bestsellers(killed, () => new Promise(() => {}), { lockTtl: 1000, wait: 1 }).get("scifi");
+  new Bestsellers(killed, () => new Promise(() => {}), { wait: 1 }).get("scifi"); // not as shipped: it is dead, and shall not go on
   while (!await cache.exists(lockKey("scifi"))) await sleep(5);
   killed.disconnect();
   const started = performance.now();
-  assert.deepEqual(await new Bestsellers(cache, load, LONG).get("scifi"), ["load 1"]);
-  assert.ok(performance.now() - started < 1000 + 5000); // one poll later, on a busy machine
+  assert.deepEqual(await new Bestsellers(cache, load).get("scifi"), ["load 1"]);
+  assert.ok(performance.now() - started < 5000 + 5000); // one poll later, on a busy machine
   assert.equal(load.count, 1);
 });
 
 test("all_who_wait_for_a_killed_holder_load_once", async (t) => {
   const [cache, load] = [client(t, await flushed()), counted()];
   await cache.set(lockKey("scifi"), "a killed holder", "PX", 300);
-  const books = new Bestsellers(cache, load, LONG);
+  const books = new Bestsellers(cache, load);
   const answers = await Promise.all(Array.from({ length: 50 }, () => books.get("scifi")));
   assert.deepEqual(answers, Array(50).fill(["load 1"]));
   assert.equal(load.count, 1);
@@ -99,17 +97,29 @@ test("late_holder_does_not_overwrite_what_another_stored", async (t) => {
   assert.deepEqual(await new Bestsellers(cache, counted()).get("scifi"), ["newer"]);
 });
 
+test("overtaken_holder_leaves_the_old_value_until_its_ttl", async (t) => {
+  const cache = client(t, await flushed());
+  const overtakenLoad = async () => {
+    await cache.del(cacheKey("scifi")); // a writer has committed since our SELECT
+    return ["old"];
+  };
+  await new Bestsellers(cache, overtakenLoad).get("scifi");
+  assert.deepEqual(await new Bestsellers(cache, counted()).get("scifi"), ["old"]);
+  const ttl = await cache.ttl(cacheKey("scifi"));
+  assert.ok(ttl >= 3239 && ttl <= 3960, `${ttl}`);
+});
+
 test("stuck_lock_is_waited_for_only_so_long", { timeout: 10_000 }, async (t) => {
   const cache = client(t, await flushed());
   await cache.set(lockKey("scifi"), "stuck");
-  assert.deepEqual(await new Bestsellers(cache, counted(), { wait: 300 }).get("scifi"), ["load 1"]);
+  assert.deepEqual(await new Bestsellers(cache, counted(), { wait: 300 }).get("scifi"), ["load 1"]); // not as shipped: half a minute
   assert.equal(await cache.get(lockKey("scifi")), "stuck");
 });
 
 test("lock_fails_open_when_redis_is_down", { timeout: 30_000 }, async (t) => {
   const server = await startServer();
   t.after(server.stop);
-  const books = new Bestsellers(client(t, server.url), counted(), LONG);
+  const books = new Bestsellers(client(t, server.url), counted());
   await books.cache.ping();
   await server.kill();
   assert.deepEqual(await books.get("scifi"), ["load 1"]);

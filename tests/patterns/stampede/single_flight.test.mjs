@@ -104,6 +104,26 @@ test("read_after_a_commit_joins_no_flight_from_before_it", { timeout: 20_000 }, 
   assert.deepEqual(await books.get("scifi"), ["new"]); // what the old flight had loaded was not stored
 });
 
+test("load_that_ends_during_the_delete_is_not_stored", { timeout: 20_000 }, async (t) => {
+  let [go, began] = [];
+  const [gone, beginning] = [new Promise((resolve) => { go = resolve; }), new Promise((resolve) => { began = resolve; })];
+  const books = makeBooks(t, await flushed(), async () => {
+    began();
+    await gone;
+    return ["old"];
+  });
+  const reader = books.get("scifi");
+  await beginning;
+  const { mock } = t.mock.method(books.cache, "del", async (key) => {
+    mock.restore();
+    await books.cache.del(key);
+    go();
+    assert.deepEqual(await reader, ["old"]);
+  });
+  await books.changed("scifi");
+  assert.equal(await books.cache.exists(cacheKey("scifi")), 0);
+});
+
 test("each_caller_of_a_flight_gets_a_list_of_its_own", async (t) => {
   const books = makeBooks(t, await flushed(), () => ["Dune"]);
   const [first, ...others] = await Promise.all(Array.from({ length: 10 }, () => books.get("scifi")));
@@ -119,5 +139,14 @@ test("corrupt_value_in_a_flight_is_a_counted_miss", async (t) => {
     assert.deepEqual(await books.get("scifi"), ["Dune"]);
     assert.equal(await books.cache.get(cacheKey("scifi")), '["Dune"]');
     assert.equal(books.stats["corrupt values"], before + 1);
+  }
+});
+
+test("what_a_flight_cannot_store_it_returns", async (t) => {
+  for (const titles of [[NaN], [new Date(0)], [1n]]) {
+    const books = makeBooks(t, await flushed(), () => titles);
+    assert.deepEqual(await books.get("scifi"), titles);
+    assert.equal(await books.cache.exists(cacheKey("scifi")), 0);
+    assert.equal(books.stats.mistakes, 1);
   }
 });

@@ -1,5 +1,7 @@
 """What the page claims of single flight in one process, in Python."""
 
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
@@ -141,6 +143,62 @@ def test_read_after_a_commit_joins_no_flight_from_before_it(books: Any) -> None:
     assert books.get("scifi") == ["new"]  # what the old flight had loaded was not stored
 
 
+def test_load_that_ends_during_the_delete_is_not_stored(example: ModuleType, books: Any) -> None:
+    began, go, delete = threading.Event(), threading.Event(), books.cache.delete
+
+    def load(category: str) -> Any:
+        began.set()
+        assert go.wait(20)
+        return ["old"]
+
+    def delete_and_let_it_end(key: str) -> Any:
+        found = delete(key)
+        go.set()
+        assert reader.result(20) == ["old"]
+        return found
+
+    books.load, books.cache.delete = load, delete_and_let_it_end
+    with ThreadPoolExecutor(1) as callers:
+        reader = callers.submit(books.get, "scifi")
+        assert began.wait(20)
+        books.changed("scifi")
+    assert books.cache.exists(example.cache_key("scifi")) == 0
+
+
+# A flight is under way in the parent, and nobody in the child would end it.
+FORK = """
+import os, sys, threading
+from pathlib import Path
+from harness.load import load
+program = load(Path(sys.argv[1]))
+began, go = threading.Event(), threading.Event()
+
+def slow(category):
+    began.set()
+    assert go.wait(60)
+    return ["parent"]
+
+books = program.Bestsellers(program.connect(sys.argv[2]), slow)
+threading.Thread(target=books.get, args=["scifi"]).start()
+assert began.wait(20)
+if os.fork():
+    child = os.waitstatus_to_exitcode(os.wait()[1])
+    go.set()
+    sys.exit(child)
+books.load = lambda category: ["child"]
+answer = []
+reader = threading.Thread(target=lambda: answer.append(books.get("scifi")), daemon=True)
+reader.start()
+reader.join(20)
+os._exit(answer != [["child"]])
+"""
+
+
+def test_forked_process_waits_for_no_flight_of_its_parent(example: ModuleType, redis_url: str) -> None:
+    command = [sys.executable, "-c", FORK, str(example.__file__), redis_url]
+    assert subprocess.run(command, timeout=60, check=False).returncode == 0
+
+
 def test_each_caller_of_a_flight_gets_a_list_of_its_own(books: Any) -> None:
     answers = callers_that_share_a_flight(books, 10, lambda _: ["Dune"])
     answers[0].clear()
@@ -156,7 +214,7 @@ def test_corrupt_value_in_a_flight_is_a_counted_miss(example: ModuleType, books:
         assert books.stats == {"corrupt values": count}
 
 
-@pytest.mark.parametrize("titles", [[float("nan")], [Decimal("1.5")], [date(2026, 11, 28)]], ids=str)
+@pytest.mark.parametrize("titles", [[float("nan")], [Decimal("1.5")], [date(2026, 11, 28)], [{(1, 2): 3}]], ids=str)
 def test_what_a_flight_cannot_store_it_returns(example: ModuleType, books: Any, titles: Any) -> None:
     books.load = lambda _: titles
     assert str(books.get("scifi")) == str(titles)

@@ -176,7 +176,7 @@ def test_refused_refresh_keeps_the_stale_value(
     assert (db.loads, books.stats) == (1, {"refused writes": 1})
 
 
-@pytest.mark.parametrize("titles", [[float("nan")], [Decimal("1.5")], [date(2026, 11, 28)]], ids=str)
+@pytest.mark.parametrize("titles", [[float("nan")], [Decimal("1.5")], [date(2026, 11, 28)], [{(1, 2): 3}]], ids=str)
 def test_what_cannot_be_an_entry_is_returned_and_not_stored(example: ModuleType, books: Any, titles: Any) -> None:
     books.load = lambda _: titles
     assert books.get("scifi") == titles

@@ -186,7 +186,7 @@ def test_xfetch_serves_the_value_where_its_lock_is_refused(
     assert (load.count, trending.stats) == (1, {"refused writes": 1})
 
 
-@pytest.mark.parametrize("value", [float("nan"), Decimal("1.5"), date(2026, 11, 28), ("Dune",)], ids=str)
+@pytest.mark.parametrize("value", [float("nan"), Decimal("1.5"), date(2026, 11, 28), ("Dune",), {(1, 2): 3}], ids=str)
 def test_xfetch_returns_what_it_cannot_store(example: ModuleType, trending: Any, value: Any) -> None:
     trending.load = lambda _: value
     assert str(trending.get("scifi")) == str(value)

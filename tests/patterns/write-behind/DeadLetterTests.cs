@@ -18,14 +18,14 @@ public sealed class DeadLetterTests : IAsyncLifetime
 
     public async Task DisposeAsync() => await redis.DisposeAsync();
 
-    /// <summary>Put a poison entry into the stream, and deliver it so many times.</summary>
-    async Task<RedisValue> DeliverAsync(int times)
+    /// <summary>Put a poison entry into the stream, delivered so many times, and held by nobody for over a minute.</summary>
+    async Task<RedisValue> DeliverAsync(int times, int idle = 60_001)
     {
         await cache.StreamCreateConsumerGroupAsync(Stream, Group, "0");
         var poison = await cache.StreamAddAsync(Stream, [new("id", "1"), new("data", "no JSON")]);
         await cache.StreamReadGroupAsync(Stream, Group, "worker", ">");
-        for (var i = 1; i < times; i++)
-            await cache.StreamAutoClaimAsync(Stream, Group, "worker", 0, "0-0");
+        object[] claim = [Stream, Group, "worker", 0, poison, "IDLE", idle, "RETRYCOUNT", times, "JUSTID"];
+        await cache.ExecuteAsync("XCLAIM", claim);
         return poison;
     }
 
@@ -33,10 +33,22 @@ public sealed class DeadLetterTests : IAsyncLifetime
     public async Task PoisonEntryGoesToTheDeadLetter()
     {
         var poison = await DeliverAsync(MaxDeliveries);
-        Assert.Equal(1, await BuryAsync(cache, 0));
+        Assert.Equal(1, await BuryAsync(cache));
         var dead = Assert.Single(await cache.StreamRangeAsync(Dead));
         Assert.Equal([new("entry", poison), new("id", "1"), new("data", "no JSON")], dead.Values);
         Assert.Equal(0, await cache.StreamLengthAsync(Stream));
+        Assert.Equal(0, (await cache.StreamPendingAsync(Stream, Group)).PendingMessageCount);
+        Assert.Equal(1, await BuryAsync(cache)); // a client that lost the reply and asks again hears of it
+        await cache.KeyDeleteAsync(Dead); // somebody has looked
+        Assert.Equal(0, await BuryAsync(cache));
+    }
+
+    [Fact(DisplayName = "what_was_trimmed_away_is_not_pending_for_ever")]
+    public async Task WhatWasTrimmedAwayIsNotPendingForEver()
+    {
+        await DeliverAsync(MaxDeliveries);
+        await cache.StreamTrimAsync(Stream, 0);
+        Assert.Equal(0, await BuryAsync(cache));
         Assert.Equal(0, (await cache.StreamPendingAsync(Stream, Group)).PendingMessageCount);
     }
 
@@ -44,14 +56,14 @@ public sealed class DeadLetterTests : IAsyncLifetime
     public async Task AnEntryWithDeliveriesLeftIsNotBuried()
     {
         await DeliverAsync(MaxDeliveries - 1);
-        Assert.Equal(0, await BuryAsync(cache, 0));
+        Assert.Equal(0, await BuryAsync(cache));
         Assert.Equal(1, await cache.StreamLengthAsync(Stream));
     }
 
     [Fact(DisplayName = "an_entry_that_a_worker_holds_is_not_buried")]
     public async Task AnEntryThatAWorkerHoldsIsNotBuried()
     {
-        await DeliverAsync(MaxDeliveries + 3);
+        await DeliverAsync(MaxDeliveries + 3, 0);
         Assert.Equal(0, await BuryAsync(cache)); // a minute has not passed
         Assert.Equal(1, await cache.StreamLengthAsync(Stream));
     }

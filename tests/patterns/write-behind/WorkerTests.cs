@@ -59,6 +59,10 @@ public sealed class WorkerTests : IAsyncLifetime
             Assert.True(waited.Elapsed.TotalSeconds < 20, "it did not happen");
     }
 
+    /// <summary>A worker that claims at once what another holds.</summary>
+    static Writer AtOnce(IDatabase cache, SqliteConnection db) =>
+        new Writer(cache, db, 0); // not as shipped: half a minute is tried below
+
     [Fact(DisplayName = "worker_crash_before_ack_redelivers_and_row_written_once")]
     public async Task WorkerCrashBeforeAckRedeliversAndRowWrittenOnce()
     {
@@ -67,7 +71,7 @@ public sealed class WorkerTests : IAsyncLifetime
         config.ClientName = "dies";
         var dies = await ConnectionMultiplexer.ConnectAsync(config);
         await using var own = Open();
-        var first = new Writer(dies.GetDatabase(), own, 0);
+        var first = AtOnce(dies.GetDatabase(), own);
         var inHand = Assert.Single(await first.ReadAsync());
         await cache.ExecuteAsync("CLIENT", "PAUSE", 60_000, "WRITE"); // which holds the acknowledgement back
         var handling = first.HandleAsync(inHand);
@@ -78,7 +82,7 @@ public sealed class WorkerTests : IAsyncLifetime
         await cache.ExecuteAsync("CLIENT", "UNPAUSE");
         Assert.Equal(1, (await cache.StreamPendingAsync(Stream, Group)).PendingMessageCount);
 
-        var second = new Writer(cache, db, 0);
+        var second = AtOnce(cache, db);
         await second.RunAsync(untilEmpty: true);
         Assert.Equal(1, second.Stats["settled"]);
         Assert.Equal(1, Written());
@@ -92,7 +96,7 @@ public sealed class WorkerTests : IAsyncLifetime
         await AddAsync(Pen1);
         await AddAsync(Pen2);
         await cache.StreamReadGroupAsync(Stream, Group, "dies with it", ">", 1);
-        var writer = new Writer(cache, db, 0);
+        var writer = AtOnce(cache, db);
         await writer.HandleAsync(Assert.Single(await writer.ReadAsync()));
         var old = Assert.Single(await writer.ClaimAsync());
         Assert.Equal(Pen1, old["data"]);
@@ -108,7 +112,7 @@ public sealed class WorkerTests : IAsyncLifetime
         await AddAsync(Pen1);
         var newer = await AddAsync(Pen2);
         await cache.HashSetAsync("cart:1", [new("version", newer), new("data", Pen2)]);
-        var writer = new Writer(cache, db, 0);
+        var writer = AtOnce(cache, db);
         var entries = await writer.ReadAsync();
         await writer.HandleAsync(entries[0]);
         Assert.Null(await cache.KeyTimeToLiveAsync("cart:1")); // the newer value is in Redis alone
@@ -122,7 +126,7 @@ public sealed class WorkerTests : IAsyncLifetime
         await AddAsync("no JSON");
         await cache.StreamAddAsync(Stream, [new("data", Pen1)]);
         await AddAsync(Pen1, "2");
-        var writer = new Writer(cache, db, 0);
+        var writer = AtOnce(cache, db);
         foreach (var entry in await writer.ReadAsync()) await writer.HandleAsync(entry);
         Assert.Equal(2, writer.Stats["refused"]);
         Assert.Equal(1, Written()); // the others go on
@@ -140,7 +144,7 @@ public sealed class WorkerTests : IAsyncLifetime
         Execute("CREATE TRIGGER holds AFTER INSERT ON carts WHEN new.id = 'in hand' BEGIN SELECT hold(); END");
         await AddAsync(Pen1, "in hand");
         await AddAsync(Pen1, "next"); // one read returns both
-        var writer = new Writer(cache, own, 60_000);
+        var writer = new Writer(cache, own);
         var running = Task.Run(() => writer.RunAsync());
         await EventuallyAsync(() => Task.FromResult(inHand.IsSet)); // the upsert has begun, and does not end
         await Process.Start("sh", ["-c", $"kill -TERM {Environment.ProcessId}"]).WaitForExitAsync();
@@ -189,15 +193,21 @@ public sealed class WorkerTests : IAsyncLifetime
     {
         await AddAsync(Pen1, "killer");
         for (var i = 0; i < 15; i++) await AddAsync(Pen1, $"good {i}"); // all of them in one batch
-        var dies = new Writer(cache, db, 0);
-        for (var worker = 1; worker <= 5; worker++) // each reads or claims, and dies with the killer in hand
-        {
-            var taken = worker == 1 ? await dies.ReadAsync() : await dies.ClaimAsync();
-            Assert.Equal("killer", taken[0]["id"]);
-        }
-        await new Writer(cache, db, 0).RunAsync(untilEmpty: true);
+        var dies = new Writer(cache, db); // each time with the killer in hand
+        Assert.Equal("killer", (await dies.ReadAsync())[0]["id"]);
+        Assert.Empty(await dies.ClaimAsync()); // nothing is old enough
+        await PassTimeAsync(ClaimAfterMs);
+        Assert.Equal("killer", (await dies.ClaimAsync())[0]["id"]);
+        await new Writer(cache, db).RunAsync(untilEmpty: true); // leaves the killer alone: it came to another just now
         Assert.Equal(15, Written());
-        Assert.Equal(1, await DeadLetter.BuryAsync(cache, 0));
+        for (var deaths = 2; deaths < MaxDeliveries; deaths++)
+        {
+            await PassTimeAsync(ClaimAfterMs);
+            Assert.Equal("killer", (await dies.ClaimAsync())[0]["id"]);
+        }
+        await PassTimeAsync(60_000);
+        await new Writer(cache, db).RunAsync(untilEmpty: true); // the killer has had its five
+        Assert.Equal(1, await DeadLetter.BuryAsync(cache));
         var dead = Assert.Single(await cache.StreamRangeAsync("stream:carts:dead"));
         Assert.Equal("killer", dead["id"]);
         Assert.Equal(0, await cache.StreamLengthAsync(Stream));
@@ -210,11 +220,27 @@ public sealed class WorkerTests : IAsyncLifetime
         await cache.StreamAddAsync(Stream, [new("id", bytes), new("data", bytes)]);
         await cache.StreamAddAsync(Stream, [new(bytes, bytes)]);
         await AddAsync(Pen1, "2");
-        var writer = new Writer(cache, db, 0);
+        var writer = AtOnce(cache, db);
         await writer.RunAsync(untilEmpty: true);
         Assert.Equal((10, 1), (writer.Stats["refused"], writer.Stats["settled"]));
         Assert.Equal(2, await DeadLetter.BuryAsync(cache, 0));
         Assert.Equal(bytes, (await cache.StreamRangeAsync("stream:carts:dead"))[0]["data"]);
+    }
+
+    [Fact(DisplayName = "while_the_database_is_down_nothing_is_taken")]
+    public async Task WhileTheDatabaseIsDownNothingIsTaken()
+    {
+        await AddAsync(Pen1);
+        await using var own = new SqliteConnection($"Data Source={folder}/shop.db;Default Timeout=1");
+        await own.OpenAsync();
+        Execute("BEGIN IMMEDIATE");
+        var writer = AtOnce(cache, own);
+        Assert.Null(await writer.TurnAsync());
+        Assert.Equal(1, writer.Stats["database errors"]);
+        Assert.Equal(0, (await cache.StreamPendingAsync(Stream, Group)).PendingMessageCount);
+        Execute("ROLLBACK");
+        await writer.RunAsync(untilEmpty: true);
+        Assert.Equal(1, Written());
     }
 
     [Fact(DisplayName = "an_outage_of_the_database_is_no_attempt")]
@@ -222,7 +248,7 @@ public sealed class WorkerTests : IAsyncLifetime
     {
         await AddAsync(Pen1);
         Execute("CREATE TRIGGER fails BEFORE INSERT ON carts BEGIN SELECT no_such_function(); END");
-        var writer = new Writer(cache, db, 0);
+        var writer = AtOnce(cache, db);
         for (var i = 0; i < 2 * MaxDeliveries; i++) Assert.Null(await writer.TurnAsync());
         Assert.Equal(2 * MaxDeliveries, writer.Stats["database errors"]);
         var held = Assert.Single(await cache.StreamPendingMessagesAsync(Stream, Group, 10, RedisValue.Null));
@@ -235,7 +261,7 @@ public sealed class WorkerTests : IAsyncLifetime
     [Fact(DisplayName = "the_worker_makes_a_group_that_is_gone")]
     public async Task TheWorkerMakesAGroupThatIsGone()
     {
-        var writer = new Writer(cache, db, 60_000);
+        var writer = new Writer(cache, db);
         async Task WriteOneAsync()
         {
             var before = Written();

@@ -39,6 +39,20 @@ public sealed class WriteBehindTests : IAsyncLifetime
         Assert.Equal([version, Pen1], await cache.HashGetAsync("cart:1", ["version", "data"]));
     }
 
+    [Fact(DisplayName = "versions_of_a_cart_only_rise")]
+    public async Task VersionsOfACartOnlyRise()
+    {
+        var versions = new List<string>();
+        for (var i = 0; i < 50; i++) versions.Add(await carts.SaveAsync("1", Pen1, $"{i}"));
+        await cache.KeyDeleteAsync("cart:1"); // as its expiry does
+        versions.Add(await carts.SaveAsync("1", Pen1, "later"));
+        versions.Add($"{long.Parse(versions[^1].Split('-')[0]) + 3_600_000}-0");
+        await cache.ExecuteAsync("XSETID", (RedisKey)Stream, versions[^1]); // its clock is set back an hour
+        versions.Add(await carts.SaveAsync("1", Pen1, "last"));
+        var sortable = versions.Select(Worker.Sortable).ToList();
+        Assert.Equal(sortable.Distinct().Order(StringComparer.Ordinal), sortable);
+    }
+
     [Fact(DisplayName = "an_unflushed_value_has_no_ttl")]
     public async Task AnUnflushedValueHasNoTtl()
     {

@@ -36,6 +36,7 @@ def carts(shop: Shop) -> Any:
 def writer(example: ModuleType, shop: Shop) -> Any:
     """A worker in this process, which claims at once."""
     db = sqlite3.connect(shop.database, timeout=0.05, check_same_thread=False)
+    # not as shipped: who waits half a minute to claim is tried below
     return example.Writer(example.connect(shop.url), db, claim_after_ms=0)
 
 
@@ -52,10 +53,10 @@ def test_worker_writes_each_cart_and_empties_the_stream(shop: Shop, carts: Any, 
 def test_worker_crash_before_ack_redelivers_and_row_written_once(shop: Shop, carts: Any, example: Any) -> None:
     worker = shop.start()
     shop.wait_until_it_reads(worker)
-    shop.stop_between_commit_and_ack(worker, lambda: accept(carts, "1", {"pen": 1}))
+    entry = shop.stop_between_commit_and_ack(worker, lambda: accept(carts, "1", {"pen": 1}))
     shop.kill(worker)
     shop.resume()
-    [(entry, _)] = shop.cache.xrange(STREAM)  # committed, and not acknowledged
+    assert entry in [waiting for waiting, _ in shop.cache.xrange(STREAM)]  # committed, and not acknowledged
     written = [row for row in shop.db.execute("SELECT * FROM log") if row[1] == example.sortable(entry)]
     assert len(written) == 1
     assert shop.cache.ttl("cart:1") == -1
@@ -63,7 +64,7 @@ def test_worker_crash_before_ack_redelivers_and_row_written_once(shop: Shop, car
     shop.start()
     eventually(shop.drained, "the second worker has caught up")
     assert [row for row in shop.db.execute("SELECT * FROM log") if row[1] == example.sortable(entry)] == written
-    assert shop.rows() == {"1": (example.sortable(entry), '{"pen":1}')}
+    assert shop.rows()["1"][0] >= example.sortable(entry)
     assert 0 < shop.cache.ttl("cart:1") <= 3600
     assert shop.terminate() == [0]
 
@@ -71,14 +72,14 @@ def test_worker_crash_before_ack_redelivers_and_row_written_once(shop: Shop, car
 def test_worker_crash_before_commit_redelivers(shop: Shop, carts: Any, example: Any) -> None:
     worker = shop.start()
     shop.wait_until_it_reads(worker)
-    shop.stop_between_read_and_commit(worker, lambda: accept(carts, "1", {"pen": 1}))
+    entry = shop.stop_between_read_and_commit(worker, lambda: accept(carts, "1", {"pen": 1}))
     shop.kill(worker)
     shop.db.execute("ROLLBACK")
-    [(entry, _)] = shop.cache.xrange(STREAM)
-    assert shop.rows().get("1", ("", ""))[0] != example.sortable(entry)
+    assert entry in [waiting for waiting, _ in shop.cache.xrange(STREAM)]
+    assert shop.rows().get("1", ("",))[0] < example.sortable(entry)
     shop.start()
     eventually(shop.drained, "the second worker has caught up")
-    assert shop.rows()["1"] == (example.sortable(entry), '{"pen":1}')
+    assert shop.rows()["1"][0] >= example.sortable(entry)
 
 
 def test_redelivered_old_entry_does_not_overwrite_newer_row(shop: Shop, carts: Any, writer: Any, example: Any) -> None:
@@ -187,21 +188,31 @@ def test_good_entries_behind_one_that_kills_its_worker_are_written(shop: Shop, c
     for number in range(15):
         accept(carts, f"good {number}", {"pen": number})  # all of them in one batch
 
-    class Dies(example.Writer):  # type: ignore[misc]
+    class Dies(example.Writer):
         def handle(self, entry_id: str, fields: dict[str, str]) -> None:
             if fields["id"] == "killer":
                 raise SystemExit
             super().handle(entry_id, fields)
 
-    deaths = 0
-    for _ in range(8):
+    def outlives() -> bool:
         try:
-            Dies(example.connect(shop.url), sqlite3.connect(shop.database), claim_after_ms=0).run(until_empty=True)
+            Dies(example.connect(shop.url), sqlite3.connect(shop.database)).run(until_empty=True)
         except SystemExit:
-            deaths += 1
-    assert deaths == 5
+            return False
+        return True
+
+    assert not outlives()  # it had all of them
+    assert outlives()  # nothing is old enough to be claimed
+    pass_time(shop.cache, example.CLAIM_AFTER_MS)
+    assert not outlives()
+    assert outlives()  # the next one leaves the killer alone: it came to another just now
     assert len(shop.rows()) == 15
-    assert dead_letter.bury(shop.cache, idle_ms=0) == 1
+    for _ in range(3):
+        pass_time(shop.cache, example.CLAIM_AFTER_MS)
+        assert not outlives()
+    pass_time(shop.cache, dead_letter.IDLE_MS)
+    assert outlives()  # the killer has had its five
+    assert dead_letter.bury(shop.cache) == 1
     assert [fields["id"] for _, fields in shop.cache.xrange(DEAD)] == ["killer"]
     assert shop.drained()
 
@@ -213,7 +224,7 @@ def test_bytes_of_another_producer_end_no_worker(
     shop: Shop, carts: Any, writer: Any, fields: dict[str | bytes, str | bytes]
 ) -> None:
     with redis.Redis.from_url(shop.url) as other:
-        other.xadd(STREAM, fields)  # type: ignore[arg-type]
+        other.xadd(STREAM, fields)
         accept(carts, "2", {"pen": 1})
         writer.run(until_empty=True)
         assert (writer.stats["refused"], writer.stats["settled"]) == (5, 1)
@@ -375,6 +386,8 @@ def test_no_accepted_write_is_lost_over_fifty_sigkills(shop: Shop, example: Modu
     extra = write_behind.Carts(shop.cache, shop.db)
     try:
         for number in range(50):
+            # an entry that five workers took into their graves is buried, and rightly so: let them live that it came to
+            eventually(lambda: shop.most_deliveries() < 3, "workers settle what came to them three times")
             victim = shop.workers[0]
             shop.wait_until_it_reads(victim)
             if number % 5 == 3:

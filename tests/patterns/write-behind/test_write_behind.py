@@ -57,7 +57,10 @@ def test_versions_of_a_cart_only_rise(carts: Any) -> None:
     versions = [tuple(map(int, accept(carts, "1", {"pen": n}).split("-"))) for n in range(50)]
     assert versions == sorted(set(versions))
     carts.cache.delete("cart:1")  # as its expiry does
-    assert tuple(map(int, accept(carts, "1", {"pen": 51}).split("-"))) > versions[-1]
+    versions.append(tuple(map(int, accept(carts, "1", {"pen": 51}).split("-"))))
+    assert versions[-1] > versions[-2]
+    carts.cache.execute_command("XSETID", STREAM, f"{versions[-1][0] + 3_600_000}-0")  # its clock is set back an hour
+    assert tuple(map(int, accept(carts, "1", {"pen": 52}).split("-"))) > (versions[-1][0] + 3_600_000, 0)
 
 
 def test_an_unflushed_value_has_no_ttl(carts: Any) -> None:

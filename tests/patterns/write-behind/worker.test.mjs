@@ -10,7 +10,7 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { bury, MAX_DELIVERIES as BURIED_AFTER } from "../../../snippets/patterns/write-behind/dead_letter.mjs";
-import { connect, MAX_DELIVERIES, sortable, TABLE, Writer } from "../../../snippets/patterns/write-behind/worker.mjs";
+import { CLAIM_AFTER_MS, connect, MAX_DELIVERIES, sortable, TABLE, Writer } from "../../../snippets/patterns/write-behind/worker.mjs";
 import { startServer } from "../../../harness/redis_server.mjs";
 
 const [STREAM, GROUP] = ["stream:carts", "writers"];
@@ -42,7 +42,7 @@ async function makeShop(t) {
   });
   const held = async () => (await cache.xpending(STREAM, GROUP))[0];
   return {
-    cache, db, held, server,
+    cache, database, db, held, server,
     add: (data, id = "1") => cache.xadd(STREAM, "*", "id", id, "data", data),
     rows: () => db.prepare("SELECT id, version, data FROM carts ORDER BY id").all().map((row) => ({ ...row })),
     log: () => db.prepare("SELECT version FROM log").all().map((row) => row.version),
@@ -59,7 +59,10 @@ async function makeShop(t) {
       for (let tries = 0; tries < 50; tries += 1) {
         db.exec("BEGIN IMMEDIATE");
         await add();
-        for (let i = 0; i < 60; i += 1, await sleep(5)) if (await held()) return;
+        for (let i = 0; i < 60; i += 1, await sleep(5)) {
+          const pending = await cache.xpending(STREAM, GROUP, "-", "+", 100);
+          if (pending.some(([id]) => !this.log().includes(sortable(id)))) return; // else it is about to acknowledge
+        }
         db.exec("ROLLBACK"); // it was at its question whether it can write, and holds nothing
         await sleep(20);
       }
@@ -81,6 +84,9 @@ async function makeShop(t) {
   };
 }
 
+/** A worker that claims at once what another holds. */
+const atOnce = (cache, db) => new Writer(cache, db, 0); // not as shipped: half a minute is tried below
+
 test("worker_crash_before_ack_redelivers_and_row_written_once", async (t) => {
   const shop = await makeShop(t);
   const worker = await shop.start();
@@ -89,12 +95,12 @@ test("worker_crash_before_ack_redelivers_and_row_written_once", async (t) => {
   await once(worker, "exit");
   await eventually(async () => (await shop.cache.client("LIST")).trim().split("\n").length === 1, "its connection ends");
   await shop.cache.client("UNPAUSE");
-  assert.equal(await shop.held(), 1);
+  assert.ok((await shop.held()) >= 1);
 
   const second = await shop.start();
   await eventually(async () => (await shop.cache.xlen(STREAM)) === 0, "the second worker has caught up");
   assert.equal(shop.log().filter((version) => version === committed).length, 1);
-  assert.deepEqual(shop.rows(), [{ id: "1", version: committed, data: '{"pen":1}' }]);
+  assert.ok(shop.rows()[0].version >= committed);
   second.kill("SIGTERM");
   assert.deepEqual(await once(second, "exit"), [0, null]);
 });
@@ -104,7 +110,7 @@ test("redelivered_old_entry_does_not_overwrite_newer_row", async (t) => {
   await shop.add('{"pen":"old"}');
   const newer = await shop.add('{"pen":"new"}');
   await shop.cache.xreadgroup("GROUP", GROUP, "dies with it", "COUNT", 1, "STREAMS", STREAM, ">");
-  const writer = new Writer(shop.cache, shop.db, 0);
+  const writer = atOnce(shop.cache, shop.db);
   await writer.handle(...(await writer.read())[0]);
   const [old] = await writer.claim();
   assert.deepEqual(old[1], ["id", "1", "data", '{"pen":"old"}']);
@@ -116,7 +122,7 @@ test("redelivered_old_entry_does_not_overwrite_newer_row", async (t) => {
 
 test("a_flushed_cart_gets_its_ttl_only_if_nothing_newer_waits", async (t) => {
   const shop = await makeShop(t);
-  const writer = new Writer(shop.cache, shop.db, 0);
+  const writer = atOnce(shop.cache, shop.db);
   const first = await shop.add('{"pen":1}');
   const second = await shop.add('{"pen":2}');
   await shop.cache.hset("cart:1", { version: second, data: '{"pen":2}' });
@@ -134,7 +140,7 @@ test("an_entry_that_the_database_refuses_stays_pending", async (t) => {
   await shop.add("no JSON");
   await shop.cache.xadd(STREAM, "*", "data", "{}");
   await shop.add("{}", "2");
-  const writer = new Writer(shop.cache, shop.db, 0);
+  const writer = atOnce(shop.cache, shop.db);
   for (const entry of await writer.read()) await writer.handle(...entry);
   assert.equal(writer.stats.refused, 2);
   assert.deepEqual(shop.rows().map((row) => row.id), ["2"]); // the others go on
@@ -194,15 +200,22 @@ test("good_entries_behind_one_that_kills_its_worker_are_written", async (t) => {
       await super.handle(entryId, fields);
     }
   }
-  let deaths = 0;
-  for (let workers = 0; workers < 8; workers += 1)
-    await new Dies(shop.cache, shop.db, 0).run(true).catch((error) => {
-      assert.equal(error.message, "killed");
-      deaths += 1;
-    });
-  assert.equal(deaths, 5);
+  const dies = () => assert.rejects(new Dies(shop.cache, shop.db).run(true), /killed/);
+  const outlives = () => new Dies(shop.cache, shop.db).run(true);
+
+  await dies(); // it had all of them
+  await outlives(); // nothing is old enough to be claimed
+  await passTime(shop.cache, CLAIM_AFTER_MS);
+  await dies();
+  await outlives(); // the next one leaves the killer alone: it came to another just now
   assert.equal(shop.rows().length, 15);
-  assert.equal(await bury(shop.cache, 0), 1);
+  for (let deaths = 2; deaths < MAX_DELIVERIES; deaths += 1) {
+    await passTime(shop.cache, CLAIM_AFTER_MS);
+    await dies();
+  }
+  await passTime(shop.cache, 60_000);
+  await outlives(); // the killer has had its five
+  assert.equal(await bury(shop.cache), 1);
   const [[, dead]] = await shop.cache.xrange("stream:carts:dead", "-", "+");
   assert.ok(dead.includes("killer"));
   assert.equal(await shop.cache.xlen(STREAM), 0);
@@ -214,7 +227,7 @@ test("bytes_of_another_producer_end_no_worker", async (t) => {
   await shop.cache.xadd(STREAM, "*", "id", bytes, "data", bytes);
   await shop.cache.xadd(STREAM, "*", bytes, bytes);
   await shop.add("{}", "2");
-  const writer = new Writer(shop.cache, shop.db, 0);
+  const writer = atOnce(shop.cache, shop.db);
   await writer.run(true);
   assert.deepEqual([writer.stats.refused, writer.stats.settled], [10, 1]);
   assert.equal(await bury(shop.cache, 0), 2);
@@ -222,11 +235,26 @@ test("bytes_of_another_producer_end_no_worker", async (t) => {
   assert.ok(kept[5].equals(bytes));
 });
 
+test("while_the_database_is_down_nothing_is_taken", async (t) => {
+  const shop = await makeShop(t);
+  await shop.add("{}");
+  const db = new DatabaseSync(shop.database, { timeout: 50 });
+  t.after(() => db.close());
+  shop.db.exec("BEGIN IMMEDIATE");
+  const writer = atOnce(shop.cache, db);
+  assert.equal(await writer.turn(), null);
+  assert.equal(writer.stats["database errors"], 1);
+  assert.equal(await shop.held(), 0);
+  shop.db.exec("ROLLBACK");
+  await writer.run(true);
+  assert.equal(shop.rows().length, 1);
+});
+
 test("an_outage_of_the_database_is_no_attempt", async (t) => {
   const shop = await makeShop(t);
   await shop.add("{}");
   shop.db.exec("CREATE TRIGGER fails BEFORE INSERT ON carts BEGIN SELECT no_such_function(); END");
-  const writer = new Writer(shop.cache, shop.db, 0);
+  const writer = atOnce(shop.cache, shop.db);
   for (let i = 0; i < 2 * MAX_DELIVERIES; i += 1) assert.equal(await writer.turn(), null);
   assert.equal(writer.stats["database errors"], 2 * MAX_DELIVERIES);
   const [[, , , times]] = await shop.cache.xpending(STREAM, GROUP, "-", "+", 10);
@@ -239,6 +267,8 @@ test("an_outage_of_the_database_is_no_attempt", async (t) => {
 test("the_worker_makes_a_group_that_is_gone", async (t) => {
   const shop = await makeShop(t);
   const writer = new Writer(connect(shop.server.url), shop.db);
+  t.after(() => writer.cache.disconnect());
+  const stop = () => { writer.stopping = true; };
   const running = writer.run();
   const writeOne = async () => {
     const before = shop.rows().length;
@@ -252,9 +282,8 @@ test("the_worker_makes_a_group_that_is_gone", async (t) => {
   await writeOne();
   await shop.cache.del(STREAM);
   await writeOne();
-  writer.stopping = true;
+  stop();
   await running;
-  writer.cache.disconnect();
   assert.deepEqual([writer.stats["no group"], writer.stats.settled], [3, 4]);
 });
 

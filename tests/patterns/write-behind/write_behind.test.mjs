@@ -5,7 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 
 import { Carts, connect, LIMIT, QueueFullError } from "../../../snippets/patterns/write-behind/write_behind.mjs";
-import { connect as connectWorker, TABLE, Writer } from "../../../snippets/patterns/write-behind/worker.mjs";
+import { connect as connectWorker, sortable, TABLE, Writer } from "../../../snippets/patterns/write-behind/worker.mjs";
 import { flushed, keys, startServer } from "../../../harness/redis_server.mjs";
 
 const [STREAM, WAITING, GROUP] = ["stream:carts", "stream:carts:waiting", "writers"];
@@ -48,6 +48,19 @@ test("accepted_at_once_and_not_yet_in_the_database", async (t) => {
   assert.equal(carts.db.prepare("SELECT count(*) AS n FROM carts").get().n, 0);
   assert.deepEqual(await ids(carts), [version]);
   assert.deepEqual(await carts.cache.hgetall("cart:1"), { version, data: '{"pen":1}' });
+});
+
+test("versions_of_a_cart_only_rise", async (t) => {
+  const carts = makeCarts(t, await flushed());
+  const versions = [];
+  for (let i = 0; i < 50; i += 1) versions.push(await accept(carts, "1", { pen: i }));
+  await carts.cache.del("cart:1"); // as its expiry does
+  versions.push(await accept(carts, "1", { pen: 51 }));
+  versions.push(`${Number(versions.at(-1).split("-")[0]) + 3_600_000}-0`);
+  await carts.cache.call("XSETID", STREAM, versions.at(-1)); // its clock is set back an hour
+  versions.push(await accept(carts, "1", { pen: 52 }));
+  const found = versions.map(sortable);
+  assert.deepEqual([...new Set(found)].sort(), found);
 });
 
 test("an_unflushed_value_has_no_ttl", async (t) => {
@@ -130,7 +143,7 @@ test("nan_is_refused_when_it_is_saved", async (t) => {
 test("a_repeated_save_is_no_new_write", async (t) => {
   const carts = makeCarts(t, await flushed());
   const { cache } = carts;
-  carts.cache = { eval: async (...args) => cache.eval(...args).then(() => { throw new Error("Command timed out"); }) };
+  carts.cache = { eval: (...args) => cache.eval(...args).then(() => { throw new Error("Command timed out"); }) };
   await assert.rejects(carts.save("1", { pen: 1 }, "of A"), /timed out/); // its reply is lost, after Redis ran it
   carts.cache = cache;
   const newer = await carts.save("1", { pen: 2 }, "of B");

@@ -4,6 +4,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from redis.exceptions import NoPermissionError
 
 from harness.servers import Server
 
@@ -107,3 +108,35 @@ def test_a_lost_invalidation_is_told(example: ModuleType, own_server: Server, sh
     own_server.kill()
     assert listings.invalidate("scifi") is False
     assert listings.stats["cache errors"] == 1
+
+
+def test_full_redis_fails_no_listing_and_tells_a_lost_invalidation(
+    example: ModuleType, own_server: Server, shop: Shop
+) -> None:
+    listings = example.Listings(example.connect(own_server.url), shop.load)
+    listings.cache.config_set("maxmemory", 1)
+    assert listings.get("scifi", 1) == ["Dune"]
+    assert listings.invalidate("scifi") is False
+    assert listings.stats == {"refused writes": 2}
+
+
+def test_forbidden_invalidation_fails_no_writer(
+    example: ModuleType, own_server: Server, shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The commit is done, so the missing right is logged, loudly; a reader, who has nothing yet, is told of it."""
+    listings = example.Listings(example.connect(own_server.url), shop.load)
+    listings.cache.execute_command("ACL", "SETUSER", "default", "-@write")
+    assert listings.invalidate("scifi") is False
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    with pytest.raises(NoPermissionError):
+        listings.get("scifi", 1)
+    assert listings.stats == {"mistakes": 2}
+
+
+def test_corrupt_page_is_a_counted_miss(listings: Any, shop: Shop) -> None:
+    listings.get("scifi", 1)
+    (key,) = listings.cache.scan_iter("cache:listing:*")
+    for count, corrupt in enumerate((b"\xff", "", "{", "NaN", "null", "[1]", '{"a": 1}'), 1):
+        listings.cache.set(key, corrupt, ex=60)
+        assert listings.get("scifi", 1) == ["Dune"]
+        assert listings.stats["corrupt values"] == shop.loads - 1 == count

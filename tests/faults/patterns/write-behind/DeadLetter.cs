@@ -4,6 +4,7 @@ using StackExchange.Redis;
 static class DeadLetterFaults
 {
     const string Stream = "stream:carts", Group = "writers";
+    const int Tries = 20, Pause = 100; // ms: a client may need a moment to connect again
 
     public static async Task<Operations> OpenAsync(string url, string _)
     {
@@ -34,7 +35,11 @@ static class DeadLetterFaults
             {
                 await using var own = await DeadLetter.ConnectAsync(url);
                 await PoisonAsync(own.GetDatabase());
-                await DeadLetter.BuryAsync(cache);
+                for (var tries = 0; tries < Tries; tries++) // the job runs again and again
+                {
+                    try { await DeadLetter.BuryAsync(cache); break; }
+                    catch (Exception e) when (e is RedisException or TimeoutException) { await Task.Delay(Pause); }
+                }
                 return $"{await own.GetDatabase().StreamLengthAsync(Stream)}";
             },
             ["counts"] = _ => Task.FromResult<object?>(new Dictionary<string, int>()),

@@ -31,6 +31,6 @@ export function operations({ Writer, connect }, url, database) {
       }
       return null;
     },
-    counts: async () => writer.stats,
+    counts: () => writer.stats,
   };
 }
