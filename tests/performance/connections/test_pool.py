@@ -76,17 +76,17 @@ def test_pool_retries_count_one_incr_again(example: ModuleType, own_server: Serv
 
 
 def test_exhausted_pool_waits_then_errors(example: ModuleType, redis_url: str) -> None:
-    with example.connect(redis_url, size=1, wait=0.3) as client:
+    with example.connect(redis_url, size=1) as client:
         held = client.connection_pool.get_connection()
         started = time.monotonic()
         with pytest.raises(redis.ConnectionError, match="No connection available"):
             client.ping()
-        assert 0.25 < time.monotonic() - started < 5
+        assert 1.9 < time.monotonic() - started < 6
         client.connection_pool.release(held)
 
 
 def test_waiting_caller_gets_the_connection_that_comes_back(example: ModuleType, redis_url: str) -> None:
-    with example.connect(redis_url, size=1, wait=20) as client:
+    with example.connect(redis_url, size=1) as client:
         held = client.connection_pool.get_connection()
         answers: list[object] = []
         caller = threading.Thread(target=lambda: answers.append(client.ping()))
