@@ -40,8 +40,8 @@ class Seen:
 def build_csharp() -> None:
     """Build the driver of the C# programs. Raises RuntimeError with what is wrong."""
     command = ["dotnet", "build", f"{PROJECT}/Drive.csproj", "--nologo", "--verbosity", "quiet"]
-    with (ROOT / PROJECT / "Drive.csproj").open() as project:
-        fcntl.flock(project, fcntl.LOCK_EX)  # two processes that build would be in each other's way
+    with Path(__file__).open() as lock:  # of ours: those of .NET are locks of the same kind
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two processes that build would be in each other's way
         result = run(command, ROOT, foreign.LIMIT, **compiler.environment())
     if result.returncode:
         raise RuntimeError(f"the driver of the C# programs does not build:\n{result.stdout}\n{result.stderr}")
