@@ -5,6 +5,7 @@ A driver loads the program and its adapter, tests/faults/PATH, which says what i
 caller got (`gets`) or was thrown at (`raises`), after how many `seconds`, and what the program has counted so far.
 """
 
+import fcntl
 import json
 import queue
 import subprocess
@@ -39,7 +40,9 @@ class Seen:
 def build_csharp() -> None:
     """Build the driver of the C# programs. Raises RuntimeError with what is wrong."""
     command = ["dotnet", "build", f"{PROJECT}/Drive.csproj", "--nologo", "--verbosity", "quiet"]
-    result = run(command, ROOT, foreign.LIMIT, **compiler.environment())
+    with Path(__file__).open() as lock:  # of ours: those of .NET are locks of the same kind
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two processes that build would be in each other's way
+        result = run(command, ROOT, foreign.LIMIT, **compiler.environment())
     if result.returncode:
         raise RuntimeError(f"the driver of the C# programs does not build:\n{result.stdout}\n{result.stderr}")
 

@@ -117,7 +117,8 @@ class Cells:
         """Return the digest of the program, and of what drives it."""
         if program.path not in self.common:
             language, folder = program.language, program.path.removeprefix("snippets/").rpartition("/")[0]
-            beside = sorted((self.course.root / ADAPTERS / folder).glob(f"*{language.suffix}"))
+            here = self.course.root / ADAPTERS / folder  # above it stands what a section's adapters share
+            beside = sorted(file for at in (here, here.parent) for file in at.glob(f"*{language.suffix}"))
             driver = self.course.root / DRIVERS.get(language.key, DRIVER)
             drivers = sorted(driver.glob("*.*")) if driver.is_dir() else [driver]
             paths = {file.relative_to(self.course.root).as_posix() for file in (*beside, *drivers)}

@@ -59,6 +59,7 @@ SOUND = {
     "docs/get.md": "# Get\n\n::: faults get\n\n::: faults all\n",
     "snippets/shop/get.py": '"""Get."""\n',
     ADAPTER: "READ = 1\n",
+    "tests/faults/again.py": "AGAIN = 1\n",
     CELLS: "import harness.faults.drive\n\n\ndef test_what_happens_when() -> None: pass\n",
     "harness/faults/drive.py": "WAIT = 1\n",
     "harness/faults/driver.py": "LOADS = 1\n",
@@ -161,6 +162,7 @@ def left(course: Path) -> list[str]:
 RESTS: dict[str, tuple[str, str, str, list[str]]] = {
     "program": ("snippets/shop/get.py", "Get.", "Gets.", ["killed", "frozen"]),
     "adapter": (ADAPTER, "READ = 1", "READ = 2", ["killed", "frozen"]),
+    "what adapters share": ("tests/faults/again.py", "AGAIN = 1", "AGAIN = 2", ["killed", "frozen"]),
     "test": (CELLS, "None: pass", "None: assert 1", ["killed", "frozen"]),
     "what drives": ("harness/faults/driver.py", "LOADS = 1", "LOADS = 2", ["killed", "frozen"]),
     "what the test imports": ("harness/faults/drive.py", "WAIT = 1", "WAIT = 2", ["killed", "frozen"]),

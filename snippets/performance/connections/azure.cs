@@ -26,7 +26,9 @@ static class AzureConnection // a class `Azure` would hide the namespace Azure.I
             ConnectTimeout = 5000,
             AsyncTimeout = 500,
             SyncTimeout = 500,
-            HeartbeatInterval = TimeSpan.FromMilliseconds(100), // finds timeouts
+            HeartbeatInterval = TimeSpan.FromMilliseconds(50), // finds timeouts
+            // a push that announces maintenance would stretch the timeouts
+            MaintenanceNotifications = MaintenanceNotificationMode.Disabled,
         };
         if (ca is not null) options.TrustIssuer(ca);
         return await ConnectionMultiplexer.ConnectAsync(options);

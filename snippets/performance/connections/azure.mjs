@@ -20,12 +20,13 @@ export async function connect( // differs: TLS, a key, perhaps a cluster
     connectTimeout: 5000,
     commandTimeout: 500,
     maxRetriesPerRequest: 1, // INCR too
+    reconnectOnError: ({ message }) => message.startsWith("READONLY"), // a replica
   };
   const node = { host, port: Number(port) || 10000 };
   const queue = { enableOfflineQueue: false }; // else commands wait there for ever
-  const whole = { redisOptions: options, clusterRetryStrategy: retry, ...queue };
+  const again = { clusterRetryStrategy: retry, maxRedirections: 2 };
   const client = cluster
-    ? new Cluster([node], whole)
+    ? new Cluster([node], { redisOptions: options, ...again, ...queue })
     : new Redis({ ...node, ...options, retryStrategy: retry, ...queue });
   client.on("error", (error) => console.error(error.message));
   await once(client, "ready").catch(() => {}); // Redis is down: start, go on trying

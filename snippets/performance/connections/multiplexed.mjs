@@ -13,6 +13,9 @@ export function connect( // differs: keeps alive, and pipelines if you ask
     connectTimeout: 500,
     commandTimeout: 500,
     maxRetriesPerRequest: 1, // its default is 20
+    // a client that nobody uses knocks once a second, not twenty times
+    retryStrategy: (n) => Math.min(2 ** n * 25, 1000) * (0.5 + Math.random() / 2),
+    reconnectOnError: ({ message }) => message.startsWith("READONLY"), // a replica
     autoResendUnfulfilledCommands: resend, // INCR too; false where you count
     keepAlive: 60_000,
     enableAutoPipelining, // what one turn of the event loop sends goes as one write

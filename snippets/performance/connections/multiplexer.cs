@@ -24,10 +24,12 @@ static class Multiplexer
             AbortOnConnectFail = false, // start without Redis, and go on trying
             BacklogPolicy = BacklogPolicy.FailFast, // meanwhile, fail at once
             ConnectTimeout = 500,
-            ReconnectRetryPolicy = new ExponentialRetry(100, 5000), // connections only
+            ReconnectRetryPolicy = new ExponentialRetry(500, 5000), // connections only
             AsyncTimeout = 500, // a lost command fails, and is not sent again
             SyncTimeout = 500, // for calls without await; both are 5 s by default
-            HeartbeatInterval = TimeSpan.FromMilliseconds(100), // finds timeouts
+            HeartbeatInterval = TimeSpan.FromMilliseconds(50), // finds timeouts
+            // a push that announces maintenance would stretch the timeouts
+            MaintenanceNotifications = MaintenanceNotificationMode.Disabled,
             KeepAlive = 60, // s; sends something where nobody else does
         });
     }

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import redis
 from redis.backoff import ExponentialWithJitterBackoff
+from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 
 
@@ -26,12 +27,14 @@ def connect(  # differs: a pool of a chosen size
         max_connections=size,
         timeout=wait,  # for a connection, where all are in use; its default is 20
         socket_connect_timeout=0.5,
-        socket_timeout=0.5,
+        socket_timeout=0.5,  # and no server may stretch it by a push:
+        maint_notifications_config=MaintNotificationsConfig(enabled=False),
         socket_keepalive=True,
         health_check_interval=30,  # idle for longer: tested before use
         # once more, INCR too; a client that counts gets retries=0
         retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), retries),
         decode_responses=True,
+        encoding_errors="replace",  # what is no text raises nothing
         **tls,
     )
     return redis.Redis.from_pool(pool)

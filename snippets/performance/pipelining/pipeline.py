@@ -9,8 +9,27 @@ from itertools import islice
 from typing import Any
 
 import redis
+from redis.backoff import NoBackoff
+from redis.maint_notifications import MaintNotificationsConfig
+from redis.retry import Retry
 
 Command = tuple[str, ...]
+
+
+def connect(url: str) -> redis.Redis:
+    """Make the one client that the whole process shares. Times are in seconds."""
+    pool = redis.BlockingConnectionPool.from_url(
+        url,
+        max_connections=100,  # commands under way at once; the next one waits,
+        timeout=2,  # so long, and then the process is busy, not Redis away
+        decode_responses=True,
+        encoding_errors="replace",  # what is no text fails in decode, not in GET
+        socket_connect_timeout=0.5,
+        socket_timeout=0.5,  # and no server may stretch it by a push:
+        maint_notifications_config=MaintNotificationsConfig(enabled=False),
+        retry=Retry(NoBackoff(), retries=0),  # the database is the second try
+    )
+    return redis.Redis.from_pool(pool)
 
 
 # --8<-- [start:run]
@@ -68,7 +87,7 @@ def reads(client: redis.Redis) -> int:
 
 def main() -> None:
     url = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")
-    client = redis.Redis.from_url(url, decode_responses=True)
+    client = connect(url)
     values = {f"demo:{number}": "x" * 100 for number in range(1000)}
 
     before = reads(client)

@@ -1,8 +1,10 @@
 #:package StackExchange.Redis@3.4.35
 #:property PublishAot=false
-// A circuit breaker: after some failures in a row it answers from a fallback, and lets one probe find Redis again.
+// A circuit breaker: when too many of the last calls fail, a fallback answers, and one probe finds Redis again.
 
 using StackExchange.Redis;
+using StackExchange.Redis.Availability;
+using static StackExchange.Redis.RedisErrorKind;
 
 static class Breaker
 {
@@ -22,18 +24,43 @@ static class Breaker
             AsyncTimeout = wait,
             HeartbeatInterval = TimeSpan.FromMilliseconds(50),
             BacklogPolicy = BacklogPolicy.FailFast,
+            MaintenanceNotifications = MaintenanceNotificationMode.Disabled,
         });
     }
 
+    enum Kind { Away, Refused, Mistake }
+
+    /// <summary>What an error of Redis or its client means to us.</summary>
+    static Kind KindOf(Exception e) => new FaultContext(e).ErrorKind switch
+    {
+        OutOfMemory or Misconfigured or NoReplicas => Kind.Refused, // it serves reads
+        ConnectionFault when BadLogin(e) || e.Message.Contains("hashslot") // a MOVED
+            => Kind.Mistake, // waiting mends no password, and finds no other shard
+        ConnectionFault or RedisErrorKind.Timeout or Loading or MaxClients
+            or ReadOnly or ClusterDown or MasterDown or TryAgain => Kind.Away, // passes
+        _ => Kind.Mistake, // WRONGTYPE, NOPERM, a bug of ours
+    };
+
+    static bool BadLogin(Exception? e) => e is RedisConnectionException known
+        && known.FailureType is ConnectionFailureType.AuthenticationFailure
+        || e is not null && BadLogin(e.InnerException);
+
     // --8<-- [start:states]
     /// <summary>Closed, open, or half-open: open, and a probe is on its way.</summary>
-    public sealed class CircuitBreaker(int limit, TimeSpan wait, TimeProvider? time)
+    public sealed class CircuitBreaker(
+        int limit, TimeSpan wait, int window = 10, TimeProvider? time = null)
     {
         readonly TimeProvider clock = time ?? TimeProvider.System; // monotonic
         readonly Lock state = new();
-        int failures; // in a row
+        readonly Queue<bool> failures = new(); // which of the last calls
         long? opened;
         object? probe; // the call that is the probe
+
+        void Note(bool failed)
+        {
+            failures.Enqueue(failed);
+            if (failures.Count > window) failures.Dequeue();
+        }
 
         bool Admit(object call)
         {
@@ -52,17 +79,21 @@ static class Breaker
         {
             lock (state)
             {
-                if (opened is null) failures = 0;
-                else if (probe == call) (failures, opened, probe) = (0, null, null);
-            } // and a late answer to an older call changes nothing
+                if (opened is null) Note(failed: false);
+                else if (probe == call)
+                {
+                    (opened, probe) = (null, null);
+                    failures.Clear();
+                } // and a late answer to an older call changes nothing
+            }
         }
 
-        void Failed(object call)
+        void Unanswered(object call)
         {
             lock (state)
             {
-                failures++;
-                var trips = opened is null && failures >= limit;
+                Note(failed: true);
+                var trips = opened is null && failures.Count(one => one) >= limit;
                 if (trips || probe == call) opened = clock.GetTimestamp();
             }
         }
@@ -86,30 +117,25 @@ static class Breaker
                 Answered(call);
                 return result;
             }
-            catch (Exception e) when (IsOutage(e)) { Failed(call); }
+            catch (Exception e) when (e is TimeoutException || KindOf(e) is Kind.Away)
+            {
+                Unanswered(call); // Redis's own timeout is one, that of WaitAsync too
+            }
             catch (RedisServerException) { Answered(call); throw; } // it is there
             finally { Done(call); }
             return await fallback();
         }
         // --8<-- [end:call]
-
-        static bool IsOutage(Exception e) => // differs: a server that does not serve yet is away, too
-            e is TimeoutException // that of Redis, or of WaitAsync
-            or RedisServerException { Kind: RedisErrorKind.ClusterDown or RedisErrorKind.Loading }
-            or RedisConnectionException && !BadLogin(e) && !e.Message.Contains("hashslot"); // that is a MOVED
-        static bool BadLogin(Exception? e) => e is RedisConnectionException known
-            && known.FailureType is ConnectionFailureType.AuthenticationFailure
-            || e is not null && BadLogin(e.InnerException);
     }
 
     static async Task Main()
     {
         var url = Environment.GetEnvironmentVariable("REDIS_URL") ?? "redis://127.0.0.1:6379";
         await using var redis = await ConnectAsync(url, wait: 500);
-        await using var admin = await ConnectionMultiplexer.ConnectAsync($"{new Uri(url).Authority},allowAdmin=true");
+        await using var admin = await ConnectionMultiplexer.ConnectAsync($"{redis.Configuration},allowAdmin=true");
         var cache = redis.GetDatabase();
         await cache.StringSetAsync("demo:name", "Ada from Redis", TimeSpan.FromMinutes(1));
-        var (breaker, sent) = (new CircuitBreaker(3, TimeSpan.FromSeconds(2.5), null), 0);
+        var (breaker, sent) = (new CircuitBreaker(3, TimeSpan.FromSeconds(2.5)), 0);
         Task<string> ReadAsync() => breaker.CallAsync(
             async () => { sent++; return (string)(await cache.StringGetAsync("demo:name"))!; },
             () => Task.FromResult("Ada from the database"));

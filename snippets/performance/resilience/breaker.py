@@ -1,19 +1,27 @@
 # /// script
 # dependencies = ["redis==8.1.0"]
 # ///
-"""A circuit breaker: after some failures in a row it answers from a fallback, and lets one probe find Redis again."""
+"""A circuit breaker: when too many of the last calls fail, a fallback answers, and one probe finds Redis again."""
 
 import os
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from time import monotonic
 from typing import TypeVar
 
 import redis
 from redis.backoff import NoBackoff
-from redis.exceptions import ClusterDownError, MaxConnectionsError
+from redis.exceptions import (
+    ClusterError,
+    MaxConnectionsError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisClusterException,
+    TryAgainError,
+)
+from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 
 T = TypeVar("T")
@@ -22,24 +30,53 @@ Clock = Callable[[], float]
 
 def connect(url: str, wait: float = 0.2) -> redis.Redis:  # differs: shorter waits
     """Make a client that fails fast: one try. `wait`: seconds for the connection, and again for an answer."""
-    return redis.Redis.from_url(
+    pool = redis.BlockingConnectionPool.from_url(
         url,
+        max_connections=100,
+        timeout=2,
         decode_responses=True,
         encoding_errors="replace",
         socket_connect_timeout=wait,
         socket_timeout=wait,
+        maint_notifications_config=MaintNotificationsConfig(enabled=False),
         retry=Retry(NoBackoff(), retries=0),
     )
+    return redis.Redis.from_pool(pool)
+
+
+AWAY, REFUSED, BUSY, MISTAKE = "cache errors", "refused writes", "busy", "mistakes"
+PASSING = redis.ConnectionError, redis.TimeoutError, ReadOnlyError, TryAgainError
+
+
+def kind_of(error: Exception) -> str:
+    """What an error of Redis or its client means to us."""
+    text = str(error)
+    if isinstance(error, OutOfMemoryError) or text[:7] in ("MISCONF", "NOREPLI"):
+        return REFUSED  # Redis is well, serves reads, and takes no writes
+    if isinstance(error, MaxConnectionsError) or text == "No connection available.":
+        return BUSY  # our own pool is exhausted: Redis was not asked
+    if isinstance(error, redis.AuthenticationError):
+        return MISTAKE  # a ConnectionError by class, but waiting mends no password
+    if isinstance(error, (*PASSING, ClusterError)) or text.startswith("UNBLOCKED"):
+        return AWAY  # down, slow, starting or failing over
+    gone = isinstance(error, RedisClusterException) and "cannot be conn" in text
+    return AWAY if gone else MISTAKE  # else MOVED, WRONGTYPE, NOPERM, a bug of ours
 
 
 # --8<-- [start:states]
 class CircuitBreaker:
     """Closed, open, or half-open: open, and a probe is on its way."""
 
-    def __init__(self, limit: int, wait: float, clock: Clock = monotonic) -> None:
+    def __init__(
+        self,
+        limit: int,
+        wait: float,
+        window: int = 10,
+        clock: Clock = monotonic,
+    ) -> None:
         self.limit, self.wait, self.clock = limit, wait, clock  # wait in seconds
         self.lock = threading.Lock()
-        self.failures = 0  # in a row
+        self.failures: deque[bool] = deque(maxlen=window)  # which of the last calls
         self.opened: float | None = None
         self.probe: object = None  # the call that is the probe
 
@@ -58,14 +95,15 @@ class CircuitBreaker:
     def answered(self, call: object) -> None:
         with self.lock:
             if self.opened is None:
-                self.failures = 0
+                self.failures.append(False)
             elif self.probe is call:  # not a late answer to an older call
-                self.failures, self.opened, self.probe = 0, None, None
+                self.opened, self.probe = None, None
+                self.failures.clear()
 
-    def failed(self, call: object) -> None:  # differs: a breaker's
+    def unanswered(self, call: object) -> None:
         with self.lock:
-            self.failures += 1
-            trips = self.opened is None and self.failures >= self.limit
+            self.failures.append(True)
+            trips = self.opened is None and sum(self.failures) >= self.limit
             if trips or self.probe is call:
                 self.opened = self.clock()
 
@@ -84,15 +122,12 @@ class CircuitBreaker:
             return fallback()  # at once: nothing is sent
         try:
             result = command()
-        except MaxConnectionsError:
-            pass  # our own pool is used up: nobody has asked Redis
-        except redis.AuthenticationError:
-            raise  # a ConnectionError by class, but waiting mends no password
-        except (redis.ConnectionError, redis.TimeoutError, ClusterDownError):
-            self.failed(call)  # differs: a full pool is no outage, a cluster's is
-        except redis.ResponseError:
-            self.answered(call)  # our mistake, and proof that Redis is there
-            raise
+        except (redis.RedisError, RedisClusterException) as error:
+            if kind_of(error) != AWAY:  # refused, our mistake, or our pool is used up
+                if isinstance(error, redis.ResponseError):
+                    self.answered(call)  # an error, and proof that Redis is there
+                raise
+            self.unanswered(call)
         else:
             self.answered(call)
             return result

@@ -4,9 +4,27 @@
 
 using StackExchange.Redis;
 using StackExchange.Redis.Availability;
+using static StackExchange.Redis.RedisErrorKind;
 
 static class Retry
 {
+    enum Kind { Away, Refused, Mistake }
+
+    /// <summary>What an error of Redis or its client means to us.</summary>
+    static Kind KindOf(Exception e) => new FaultContext(e).ErrorKind switch
+    {
+        OutOfMemory or Misconfigured or NoReplicas => Kind.Refused, // it serves reads
+        ConnectionFault when BadLogin(e) || e.Message.Contains("hashslot") // a MOVED
+            => Kind.Mistake, // waiting mends no password, and finds no other shard
+        ConnectionFault or RedisErrorKind.Timeout or Loading or MaxClients
+            or ReadOnly or ClusterDown or MasterDown or TryAgain => Kind.Away, // passes
+        _ => Kind.Mistake, // WRONGTYPE, NOPERM, a bug of ours
+    };
+
+    static bool BadLogin(Exception? e) => e is RedisConnectionException known
+        && known.FailureType is ConnectionFailureType.AuthenticationFailure
+        || e is not null && BadLogin(e.InnerException);
+
     // --8<-- [start:repeatable]
     static readonly RetryPolicy Policy = new UnlessRefused(new RetryPolicy.Builder
     {
@@ -21,8 +39,7 @@ static class Retry
     {
         // a wrong password looks like a lost connection, and no wait mends it
         public override RetryResult CanRetry(in FaultContext context) =>
-            context.Fault?.InnerException is RedisConnectionException
-            { FailureType: ConnectionFailureType.AuthenticationFailure }
+            context.Fault is { } fault && KindOf(fault) is not Kind.Away
                 ? RetryResult.None : base.CanRetry(context);
     }
     // --8<-- [end:repeatable]
@@ -55,6 +72,8 @@ static class Retry
             AsyncTimeout = 200, // looked for …
             HeartbeatInterval = TimeSpan.FromMilliseconds(50), // … at each heartbeat
             BacklogPolicy = BacklogPolicy.FailFast, // else it waits past its timeout
+            // a push that announces maintenance would stretch the timeouts
+            MaintenanceNotifications = MaintenanceNotificationMode.Disabled,
         });
     }
     // --8<-- [end:connect]
@@ -89,8 +108,7 @@ static class Retry
     {
         var url = Environment.GetEnvironmentVariable("REDIS_URL") ?? "redis://127.0.0.1:6379";
         await using var redis = await ConnectAsync(url);
-        var address = new Uri(url).Authority;
-        await using var admin = await ConnectionMultiplexer.ConnectAsync($"{address},allowAdmin=true,asyncTimeout=20000");
+        await using var admin = await ConnectionMultiplexer.ConnectAsync($"{redis.Configuration},allowAdmin=true,asyncTimeout=20000");
         var server = admin.GetDatabase();
         await server.KeyDeleteAsync(["demo:name", "counter:orders", "seen:{counter:orders}:request-7"]);
         await server.StringSetAsync("demo:name", "Ada", TimeSpan.FromMinutes(1));

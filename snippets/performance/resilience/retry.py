@@ -11,7 +11,35 @@ from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
+from redis.exceptions import (
+    ClusterError,
+    MaxConnectionsError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisClusterException,
+    TryAgainError,
+)
+from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
+
+AWAY, REFUSED, BUSY, MISTAKE = "cache errors", "refused writes", "busy", "mistakes"
+PASSING = redis.ConnectionError, redis.TimeoutError, ReadOnlyError, TryAgainError
+
+
+def kind_of(error: Exception) -> str:
+    """What an error of Redis or its client means to us."""
+    text = str(error)
+    if isinstance(error, OutOfMemoryError) or text[:7] in ("MISCONF", "NOREPLI"):
+        return REFUSED  # Redis is well, serves reads, and takes no writes
+    if isinstance(error, MaxConnectionsError) or text == "No connection available.":
+        return BUSY  # our own pool is exhausted: Redis was not asked
+    if isinstance(error, redis.AuthenticationError):
+        return MISTAKE  # a ConnectionError by class, but waiting mends no password
+    if isinstance(error, (*PASSING, ClusterError)) or text.startswith("UNBLOCKED"):
+        return AWAY  # down, slow, starting or failing over
+    gone = isinstance(error, RedisClusterException) and "cannot be conn" in text
+    return AWAY if gone else MISTAKE  # else MOVED, WRONGTYPE, NOPERM, a bug of ours
+
 
 # --8<-- [start:repeatable]
 READS = {"GET", "MGET", "EXISTS", "TTL", "HGET", "HGETALL", "SMEMBERS", "ZRANGE"}
@@ -45,12 +73,14 @@ class RetryingRedis(redis.Redis):
         while True:
             try:
                 return super().execute_command(*args, **options)
-            except redis.AuthenticationError:
-                raise  # by class a ConnectionError, but no wait mends it
-            except (redis.ConnectionError, redis.TimeoutError):
+            except redis.RedisError as error:
+                if kind_of(error) != AWAY:
+                    raise  # refused, busy, a mistake: no wait mends it
                 pause = random.uniform(0, ceiling)  # full jitter spreads callers
                 if time.monotonic() + pause + 2 * WAIT > deadline:
                     raise  # no time for another try that finds nobody there
+                if isinstance(error, ReadOnlyError):  # its address may have moved
+                    self.connection_pool.disconnect(inuse_connections=False)
             time.sleep(pause)
             ceiling = min(CAP, ceiling * 2)
 
@@ -60,12 +90,15 @@ class RetryingRedis(redis.Redis):
 
 # --8<-- [start:connect]
 def connect(url: str) -> RetryingRedis:  # differs: a client that repeats
-    pool = redis.ConnectionPool.from_url(
+    pool = redis.BlockingConnectionPool.from_url(
         url,
+        max_connections=100,
+        timeout=0.5,  # s to wait for one of them; then the process is busy
         decode_responses=True,
         encoding_errors="replace",
         socket_connect_timeout=WAIT,
         socket_timeout=WAIT,
+        maint_notifications_config=MaintNotificationsConfig(enabled=False),
         retry=Retry(NoBackoff(), retries=0),  # said, not assumed: one layer
     )
     return RetryingRedis(connection_pool=pool)

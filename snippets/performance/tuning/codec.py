@@ -8,6 +8,24 @@ import os
 import zlib
 
 import redis
+from redis.backoff import NoBackoff
+from redis.maint_notifications import MaintNotificationsConfig
+from redis.retry import Retry
+
+
+def connect(url: str) -> redis.Redis:  # differs: bytes
+    """Make the one client that the whole process shares. Times are in seconds."""
+    pool = redis.BlockingConnectionPool.from_url(
+        url,
+        max_connections=100,  # commands under way at once; the next one waits,
+        timeout=2,  # so long, and then the process is busy, not Redis away
+        socket_connect_timeout=0.5,
+        socket_timeout=0.5,  # and no server may stretch it by a push:
+        maint_notifications_config=MaintNotificationsConfig(enabled=False),
+        retry=Retry(NoBackoff(), retries=0),  # the database is the second try
+    )
+    return redis.Redis.from_pool(pool)
+
 
 # --8<-- [start:codec]
 THRESHOLD = 1024  # bytes; below it, compression costs time and can add bytes
@@ -35,7 +53,7 @@ def decode(stored: bytes | None) -> bytes | None:  # differs: compressed bytes
 
 def main() -> None:
     url = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")
-    client = redis.Redis.from_url(url)  # without decode_responses: these are bytes
+    client = connect(url)  # without decode_responses: these are bytes
     small = json.dumps({"id": 1, "name": "Laptop", "price": 99900}).encode()
     page = json.dumps([{"id": number, "name": f"Laptop {number}"} for number in range(5000)]).encode()
 

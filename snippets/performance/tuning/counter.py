@@ -8,15 +8,35 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import redis
+from redis.backoff import NoBackoff
+from redis.maint_notifications import MaintNotificationsConfig
+from redis.retry import Retry
+
+
+def connect(url: str) -> redis.Redis:
+    """Make the one client that the whole process shares. Times are in seconds."""
+    pool = redis.BlockingConnectionPool.from_url(
+        url,
+        max_connections=100,  # commands under way at once; the next one waits,
+        timeout=2,  # so long, and then the process is busy, not Redis away
+        decode_responses=True,
+        encoding_errors="replace",  # what is no text fails in decode, not in GET
+        socket_connect_timeout=0.5,
+        socket_timeout=0.5,  # and no server may stretch it by a push:
+        maint_notifications_config=MaintNotificationsConfig(enabled=False),
+        retry=Retry(NoBackoff(), retries=0),  # the database is the second try
+    )
+    return redis.Redis.from_pool(pool)
+
 
 # --8<-- [start:script]
 SCRIPT = """
 local count = tonumber(redis.call('GET', KEYS[1]) or '0')
 if count == nil then return redis.error_reply('ERR counter holds no number') end
-if count >= tonumber(ARGV[1]) then return false end
-count = redis.call('INCR', KEYS[1])
-redis.call('EXPIRE', KEYS[1], ARGV[2], 'NX')
-return count
+local full = count >= tonumber(ARGV[1])
+if not full then count = redis.call('INCR', KEYS[1]) end
+redis.call('EXPIRE', KEYS[1], ARGV[2], 'NX') -- if full, too: no ban for ever
+return not full and count
 """
 
 
@@ -35,7 +55,7 @@ def counter(client: redis.Redis, name: str) -> Callable[[int, int], int | None]:
 
 
 def main() -> None:
-    client = redis.Redis.from_url(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379"))
+    client = connect(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379"))
     client.delete("counter:tickets")
     take = counter(client, "tickets")
     with ThreadPoolExecutor(8) as threads:

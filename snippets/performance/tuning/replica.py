@@ -9,8 +9,51 @@ from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
+from redis.exceptions import (
+    ClusterError,
+    MaxConnectionsError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisClusterException,
+    TryAgainError,
+)
 from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
+
+
+def connect(url: str) -> redis.Redis:
+    """Make the one client that the whole process shares. Times are in seconds."""
+    pool = redis.BlockingConnectionPool.from_url(
+        url,
+        max_connections=100,  # commands under way at once; the next one waits,
+        timeout=2,  # so long, and then the process is busy, not Redis away
+        decode_responses=True,
+        encoding_errors="replace",  # what is no text fails in decode, not in GET
+        socket_connect_timeout=0.5,
+        socket_timeout=0.5,  # and no server may stretch it by a push:
+        maint_notifications_config=MaintNotificationsConfig(enabled=False),
+        retry=Retry(NoBackoff(), retries=0),  # the database is the second try
+    )
+    return redis.Redis.from_pool(pool)
+
+
+AWAY, REFUSED, BUSY, MISTAKE = "cache errors", "refused writes", "busy", "mistakes"
+PASSING = redis.ConnectionError, redis.TimeoutError, ReadOnlyError, TryAgainError
+
+
+def kind_of(error: Exception) -> str:
+    """What an error of Redis or its client means to us."""
+    text = str(error)
+    if isinstance(error, OutOfMemoryError) or text[:7] in ("MISCONF", "NOREPLI"):
+        return REFUSED  # Redis is well, serves reads, and takes no writes
+    if isinstance(error, MaxConnectionsError) or text == "No connection available.":
+        return BUSY  # our own pool is exhausted: Redis was not asked
+    if isinstance(error, redis.AuthenticationError):
+        return MISTAKE  # a ConnectionError by class, but waiting mends no password
+    if isinstance(error, (*PASSING, ClusterError)) or text.startswith("UNBLOCKED"):
+        return AWAY  # down, slow, starting or failing over
+    gone = isinstance(error, RedisClusterException) and "cannot be conn" in text
+    return AWAY if gone else MISTAKE  # else MOVED, WRONGTYPE, NOPERM, a bug of ours
 
 
 # --8<-- [start:read]
@@ -25,9 +68,9 @@ class Reader:
         if may_be_old:
             try:
                 return self.replica.get(key)
-            except redis.AuthenticationError:
-                raise  # a ConnectionError by class, but no outage
-            except (redis.ConnectionError, redis.TimeoutError):
+            except redis.RedisError as error:
+                if kind_of(error) != AWAY:
+                    raise  # a mistake, or our own pool is used up
                 self.stats["replica errors"] += 1  # alert on it: the primary pays
         return self.primary.get(key)
 
@@ -39,21 +82,6 @@ class Reader:
 
 
 # --8<-- [end:read]
-
-
-def connect(url: str) -> redis.Redis:
-    pool = redis.BlockingConnectionPool.from_url(
-        url,
-        max_connections=100,  # commands under way at once; the next one waits,
-        timeout=2,  # so long, and then the process is busy, not Redis away
-        decode_responses=True,
-        encoding_errors="replace",
-        socket_connect_timeout=0.5,
-        socket_timeout=0.5,  # and no server may stretch it by a push:
-        maint_notifications_config=MaintNotificationsConfig(enabled=False),
-        retry=Retry(NoBackoff(), retries=0),
-    )
-    return redis.Redis.from_pool(pool)
 
 
 def main() -> None:

@@ -1,4 +1,5 @@
 using System.Net;
+using Microsoft.Data.Sqlite;
 using StackExchange.Redis;
 using Xunit;
 using static AzureConnection;
@@ -26,6 +27,26 @@ public sealed class AzureTests
             said = failure.GetBaseException().Message;
         }
         Assert.Contains(reason, said);
+    }
+
+    [Fact(DisplayName = "azure_client_fits_cache_aside")]
+    public async Task AzureClientFitsCacheAside()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var redis = await ConnectAsync(server.Url);
+        await using var db = new SqliteConnection("Data Source=:memory:");
+        await db.OpenAsync();
+        await new SqliteCommand("""
+            CREATE TABLE users (id TEXT PRIMARY KEY, name TEXT, email TEXT);
+            INSERT INTO users VALUES ('1', 'Ada', 'ada@example.com')
+            """, db).ExecuteNonQueryAsync();
+        var users = new CacheAside.Users(redis.GetDatabase(), db);
+        await redis.GetDatabase().PingAsync();
+        server.Kill();
+        Assert.Equal("Ada", (await users.GetAsync("1"))?.Name);
+        await users.SaveAsync(new("1", "Grace", "grace@example.com"));
+        Assert.Equal("Grace", (await users.GetAsync("1"))?.Name);
+        Assert.Equal(5, users.CacheErrors);
     }
 
     [Fact(DisplayName = "connects_over_tls_to_a_cluster_by_its_name")]

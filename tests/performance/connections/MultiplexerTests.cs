@@ -1,5 +1,9 @@
 using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using System.Reflection;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Data.Sqlite;
 using StackExchange.Redis;
 using Xunit;
 using static Multiplexer;
@@ -13,6 +17,56 @@ public sealed class MultiplexerTests
     {
         var stats = await admin.GetServers().Single().InfoAsync("stats");
         return long.Parse(stats.Single().Single(field => field.Key == "total_connections_received").Value);
+    }
+
+    [Fact(DisplayName = "idle_multiplexer_knocks_a_few_times_a_second_at_most")]
+    public async Task IdleMultiplexerKnocksAFewTimesASecondAtMost()
+    {
+        var connects = typeof(Multiplexer).Assembly.GetTypes().SelectMany(type => type.GetMethods(Statics))
+            .Where(method => method.Name == "ConnectAsync" && method.ReturnType == typeof(Task<ConnectionMultiplexer>));
+        var knocks = await Task.WhenAll(connects.Select(KnocksAsync));
+        Assert.True(knocks.Length > 5);
+        Assert.All(knocks, one => Assert.True(one.Count is > 1 and <= 2 * 26, $"{one.Program}: {one.Count} attempts in 10 s"));
+    }
+
+    const BindingFlags Statics = BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic;
+
+    /// <summary>How often a connection that nobody uses knocks within 10 s where each is sent away at once. It has two.</summary>
+    static async Task<(string? Program, int Count)> KnocksAsync(MethodInfo connect)
+    {
+        using var door = new TcpListener(IPAddress.Loopback, 0);
+        door.Start();
+        var count = 0;
+        async Task SendAwayAsync()
+        {
+            for (; ; count++) (await door.AcceptTcpClientAsync()).Dispose();
+        }
+        _ = SendAwayAsync();
+        var rest = connect.GetParameters().Skip(1).Select(one => one.DefaultValue);
+        await using var redis = await (Task<ConnectionMultiplexer>)connect.Invoke(null, [$"redis://{door.LocalEndpoint}", .. rest])!;
+        Interlocked.Exchange(ref count, 0); // but for its first tries
+        await Task.Delay(10_000);
+        return (connect.DeclaringType?.Name, count);
+    }
+
+    [Fact(DisplayName = "multiplexer_fits_cache_aside")]
+    public async Task MultiplexerFitsCacheAside()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var redis = await ConnectAsync(server.Url);
+        await using var db = new SqliteConnection("Data Source=:memory:");
+        await db.OpenAsync();
+        await new SqliteCommand("""
+            CREATE TABLE users (id TEXT PRIMARY KEY, name TEXT, email TEXT);
+            INSERT INTO users VALUES ('1', 'Ada', 'ada@example.com')
+            """, db).ExecuteNonQueryAsync();
+        var users = new CacheAside.Users(redis.GetDatabase(), db);
+        await redis.GetDatabase().PingAsync();
+        server.Kill();
+        Assert.Equal("Ada", (await users.GetAsync("1"))?.Name);
+        await users.SaveAsync(new("1", "Grace", "grace@example.com"));
+        Assert.Equal("Grace", (await users.GetAsync("1"))?.Name);
+        Assert.Equal(5, users.CacheErrors);
     }
 
     [Fact(DisplayName = "hundred_parallel_gets_use_constant_connections")]

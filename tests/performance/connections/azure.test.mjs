@@ -1,11 +1,14 @@
 /** What the connections page claims of its connection to Azure Managed Redis, on a server like it. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Cluster } from "ioredis";
 
+import { Users } from "../../../snippets/patterns/cache-aside/cache_aside.mjs";
 import { connect } from "../../../snippets/performance/connections/azure.mjs";
+import { startServer } from "../../../harness/redis_server.mjs";
 
 const { REDIS_TLS_URL, REDIS_TLS_WRONG_NAME, REDIS_TLS_KEY: key } = process.env;
 const ca = readFileSync(process.env.REDIS_TLS_CA);
@@ -61,6 +64,26 @@ test("command_without_a_cluster_fails_at_once", { timeout: 20_000 }, async (t) =
   const started = performance.now();
   await assert.rejects(client.get("demo:azure"));
   assert.ok(performance.now() - started < 2000);
+});
+
+test("azure_client_fits_cache_aside", { timeout: 20_000 }, async (t) => {
+  t.mock.method(console, "error", () => {}); // the client says what it meets
+  const server = await startServer();
+  t.after(server.stop);
+  const killed = await connect(server.url, { cluster: false });
+  const nobody = await connect("redis://127.0.0.1:1"); // where a cluster should be
+  t.after(() => [killed, nobody].forEach((client) => client.disconnect()));
+  await server.kill();
+  for (const client of [killed, nobody]) {
+    const db = new DatabaseSync(":memory:");
+    db.exec("CREATE TABLE users (id TEXT PRIMARY KEY, name TEXT, email TEXT)");
+    db.exec("INSERT INTO users VALUES ('1', 'Ada', 'ada@example.com')");
+    const users = new Users(client, db);
+    assert.equal((await users.get("1")).name, "Ada");
+    await users.save({ id: "1", name: "Grace", email: "grace@example.com" });
+    assert.equal((await users.get("1")).name, "Grace");
+    assert.equal(users.stats["cache errors"], 5);
+  }
 });
 
 test("default_cluster_client_waits_beyond_its_timeout", { timeout: 20_000 }, async (t) => {

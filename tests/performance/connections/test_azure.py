@@ -1,13 +1,19 @@
 """What the connections page claims of its connection to Azure Managed Redis, on a server like it."""
 
 import socket
+import sqlite3
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 from redis.exceptions import RedisClusterException
 
+from harness.load import load
+from harness.servers import Cluster, Server
 from harness.tls import KEY, NAME, TlsRedis
+
+ROOT = Path(__file__).resolve().parent.parent.parent.parent
 
 
 @pytest.fixture
@@ -56,3 +62,30 @@ def test_unknown_authority_is_refused(example: ModuleType, url: str, tls_redis: 
 def test_wrong_access_key_is_refused(example: ModuleType, url: str, tls_redis: TlsRedis) -> None:
     with pytest.raises(RedisClusterException, match="invalid username-password"):
         example.connect(url, "wrong", ca=tls_redis.ca).ping()
+
+
+def test_azure_client_fits_cache_aside(example: ModuleType, own_server: Server) -> None:
+    cache_aside = load(ROOT / "snippets/patterns/cache-aside/cache_aside.py")
+    cluster = Cluster(1)
+    for client, server in (
+        (example.connect(own_server.url, cluster=False), own_server),
+        (example.connect(cluster.url), cluster.shards[0]),
+    ):
+        db = sqlite3.connect(":memory:")
+        db.executescript(
+            "CREATE TABLE users (id PRIMARY KEY, name, email); INSERT INTO users VALUES ('1', 'Ada', 'a@b')"
+        )
+        users = cache_aside.Users(client, db)
+        assert [users.get("1").name, users.get("1").name] == ["Ada", "Ada"]
+        assert users.stats == {"database reads": 1}
+        server.kill()
+        assert users.get("1").name == "Ada"
+        users.save(cache_aside.User("1", "Grace", "grace@example.com"))
+        assert users.get("1").name == "Grace"
+        assert users.stats["cache errors"] == 5
+    cluster.stop()
+
+
+def test_python_cluster_client_does_not_start_without_its_cluster(example: ModuleType) -> None:
+    with pytest.raises(RedisClusterException, match="cannot be connected"):
+        example.connect("redis://127.0.0.1:1")

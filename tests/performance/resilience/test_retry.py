@@ -83,6 +83,32 @@ def test_original_error_surfaces(example: ModuleType, own_server: Server) -> Non
         cache.get("demo:name")
 
 
+def test_connection_to_what_has_become_a_replica_is_not_kept(example: ModuleType, own_server: Server) -> None:
+    """Until the deadline: an address may lead to the new primary by then."""
+    cache, opened = example.connect(own_server.url), "total_connections_received"
+    with own_server.client() as admin:
+        cache.set("demo:name", "Ada", ex=60)
+        admin.replicaof("127.0.0.1", "1")
+        before = admin.info("stats")[opened]
+        with pytest.raises(redis.ReadOnlyError):
+            cache.set("demo:name", "Grace", ex=60)
+        assert admin.info("stats")[opened] > before
+        admin.replicaof("NO", "ONE")
+    assert cache.set("demo:name", "Grace", ex=60) is True
+
+
+def test_own_exhausted_pool_is_busy_and_not_retried(example: ModuleType, redis_url: str) -> None:
+    cache = example.connect(redis_url)
+    held = [cache.connection_pool.get_connection() for _ in range(100)]
+    began = time.monotonic()
+    with pytest.raises(redis.ConnectionError, match="No connection available"):
+        cache.get("demo:name")
+    assert time.monotonic() - began < example.DEADLINE  # one wait for a connection, not several
+    for connection in held:
+        cache.connection_pool.release(connection)
+    assert cache.get("demo:name") is None
+
+
 def test_moved_is_not_retried(example: ModuleType, cluster: Cluster) -> None:
     cache, moved = example.connect(cluster.url), 0
     cluster.flush()

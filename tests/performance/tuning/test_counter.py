@@ -44,6 +44,15 @@ def test_counter_without_a_ttl_gets_one(example: ModuleType, client: redis.Redis
     assert client.ttl("counter:tickets") > 0
 
 
+def test_counter_at_its_maximum_without_a_ttl_gets_one(example: ModuleType, client: redis.Redis) -> None:
+    client.set("counter:tickets", 10)
+    assert example.counter(client, "tickets")(10, 60) is None
+    assert 0 < client.ttl("counter:tickets") <= 60  # no ban for ever
+    client.expire("counter:tickets", 30)
+    assert example.counter(client, "tickets")(10, 60) is None
+    assert client.ttl("counter:tickets") <= 30  # nor a longer one for those who go on asking
+
+
 def test_script_survives_a_flush(example: ModuleType, own_server: Server) -> None:
     client = redis.Redis.from_url(own_server.url)
     take = example.counter(client, "tickets")
@@ -53,10 +62,11 @@ def test_script_survives_a_flush(example: ModuleType, own_server: Server) -> Non
 
 
 def test_counter_of_letters_is_an_error(example: ModuleType, client: redis.Redis) -> None:
-    client.set("counter:tickets", "many")
-    with pytest.raises(redis.ResponseError, match="no number"):
-        example.counter(client, "tickets")(10, 60)
-    assert client.get("counter:tickets") == "many"
+    for letters in ("many", "NaN"):
+        client.set("counter:tickets", letters)
+        with pytest.raises(redis.ResponseError, match=r"no number|not an integer"):
+            example.counter(client, "tickets")(10, 60)
+        assert client.get("counter:tickets") == letters
 
 
 @pytest.mark.parametrize("name", ["*", "a'b\"", "'] redis.call('FLUSHALL') --", "ключ\n", "x" * 10_000])
