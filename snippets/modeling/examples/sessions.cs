@@ -102,6 +102,7 @@ static class Sessions
             AsyncTimeout = 500,
             HeartbeatInterval = TimeSpan.FromMilliseconds(50),
             BacklogPolicy = BacklogPolicy.FailFast,
+            MaintenanceNotifications = MaintenanceNotificationMode.Disabled,
         });
     }
 

@@ -13,18 +13,36 @@ from typing import Any
 import redis
 from redis.backoff import NoBackoff
 from redis.client import Pipeline
+from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 
 
 def connect(url: str) -> redis.Redis:
-    return redis.Redis.from_url(
+    pool = redis.BlockingConnectionPool.from_url(
         url,
+        max_connections=100,  # commands under way at once; the next one waits,
+        timeout=2,  # so long, and then the process is busy, not Redis away
         decode_responses=True,
         encoding_errors="replace",
         socket_connect_timeout=0.5,
-        socket_timeout=0.5,
+        socket_timeout=0.5,  # and no server may stretch it by a push:
+        maint_notifications_config=MaintNotificationsConfig(enabled=False),
         retry=Retry(NoBackoff(), retries=0),  # this is no cache: a failure is the caller's to know
     )
+    return redis.Redis.from_pool(pool)
+
+
+# --8<-- [start:call]
+def call(cache: redis.Redis, command: Any, *args: Any, **options: Any) -> Any:
+    """Redis alone has this, so whatever fails is the caller's to know."""
+    try:
+        return command(*args, **options)
+    except redis.ReadOnlyError:  # its address may lead elsewhere now
+        cache.connection_pool.disconnect(inuse_connections=False)
+        raise
+
+
+# --8<-- [end:call]
 
 
 # --8<-- [start:key]
@@ -56,7 +74,7 @@ class Sessions:
             change.zadd(index, {key: now + TTL})
             change.zremrangebyscore(index, "-inf", now)  # those that have expired
             change.expire(index, TTL)  # as long as its youngest session
-            change.execute()
+            call(self.store, change.execute)
         return token
 
     # --8<-- [end:create]
@@ -64,12 +82,13 @@ class Sessions:
     # --8<-- [start:use]
     def user_of(self, token: str) -> Any:
         """Return the id of the user, or None: no such session, or expired."""
-        return self.store.hget(session_key(token), "user_id")
+        return call(self.store, self.store.hget, session_key(token), "user_id")
 
     def active(self, user_id: str) -> Any:
         """Return the keys of the sessions that have not expired, oldest first."""
         index, now = f"user:{user_id}:sessions", self.clock()
-        return self.store.zrange(index, f"({now}", "+inf", byscore=True)
+        scores = f"({now}", "+inf"
+        return call(self.store, self.store.zrange, index, *scores, byscore=True)
 
     def end(self, token: str) -> None:
         key, user_id = session_key(token), self.user_of(token)
@@ -78,7 +97,7 @@ class Sessions:
         with self.store.pipeline(transaction=True) as change:
             change.delete(key)
             change.zrem(f"user:{user_id}:sessions", key)
-            change.execute()
+            call(self.store, change.execute)
 
     def end_all(self, user_id: str) -> None:
         """Sign a user out everywhere, of a session that begins meanwhile too."""
@@ -89,7 +108,8 @@ class Sessions:
             pipe.multi()
             pipe.delete(index, *keys)
 
-        self.store.transaction(change, index)  # WATCH: again, if the index changed
+        # WATCH: again, if the index changed
+        call(self.store, self.store.transaction, change, index)
 
     # --8<-- [end:use]
 

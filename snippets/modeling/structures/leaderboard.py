@@ -8,18 +8,32 @@ from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
+from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 
 
 def connect(url: str) -> redis.Redis:
-    return redis.Redis.from_url(
+    pool = redis.BlockingConnectionPool.from_url(
         url,
+        max_connections=100,  # commands under way at once; the next one waits,
+        timeout=2,  # so long, and then the process is busy, not Redis away
         decode_responses=True,
         encoding_errors="replace",
         socket_connect_timeout=0.5,
-        socket_timeout=0.5,
+        socket_timeout=0.5,  # and no server may stretch it by a push:
+        maint_notifications_config=MaintNotificationsConfig(enabled=False),
         retry=Retry(NoBackoff(), retries=0),  # a repeated ZINCRBY would add the points twice
     )
+    return redis.Redis.from_pool(pool)
+
+
+def call(cache: redis.Redis, command: Any, *args: Any, **options: Any) -> Any:
+    """Redis alone has this, so whatever fails is the caller's to know."""
+    try:
+        return command(*args, **options)
+    except redis.ReadOnlyError:  # its address may lead elsewhere now
+        cache.connection_pool.disconnect(inuse_connections=False)
+        raise
 
 
 # --8<-- [start:leaderboard]
@@ -29,19 +43,20 @@ def board_key(game: str) -> str:
 
 def score(cache: redis.Redis, game: str, player: str, points: float) -> None:
     """Add points to what a player has; a new player begins at 0."""
-    cache.zincrby(board_key(game), points, player)
+    call(cache, cache.zincrby, board_key(game), points, player)
 
 
 def top(cache: redis.Redis, game: str, count: int = 10) -> Any:
     """Return players and scores, the highest first: ZRANGE … REV WITHSCORES."""
     if count < 1:
         return []  # an end of -1 would mean all of them
-    return cache.zrange(board_key(game), 0, count - 1, desc=True, withscores=True)
+    best = {"desc": True, "withscores": True}
+    return call(cache, cache.zrange, board_key(game), 0, count - 1, **best)
 
 
 def place(cache: redis.Redis, game: str, player: str) -> int | None:
     """Return 1 for the best, None for somebody who has not played."""
-    rank: Any = cache.zrevrank(board_key(game), player)
+    rank = call(cache, cache.zrevrank, board_key(game), player)
     return None if rank is None else int(rank) + 1
 
 

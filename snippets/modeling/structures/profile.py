@@ -9,18 +9,36 @@ from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
+from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 
 
 def connect(url: str) -> redis.Redis:
-    return redis.Redis.from_url(
+    pool = redis.BlockingConnectionPool.from_url(
         url,
+        max_connections=100,  # commands under way at once; the next one waits,
+        timeout=2,  # so long, and then the process is busy, not Redis away
         decode_responses=True,
         encoding_errors="replace",
         socket_connect_timeout=0.5,
-        socket_timeout=0.5,
+        socket_timeout=0.5,  # and no server may stretch it by a push:
+        maint_notifications_config=MaintNotificationsConfig(enabled=False),
         retry=Retry(NoBackoff(), retries=0),  # a repeated HINCRBY would count twice
     )
+    return redis.Redis.from_pool(pool)
+
+
+# --8<-- [start:call]
+def call(cache: redis.Redis, command: Any, *args: Any, **options: Any) -> Any:
+    """Redis alone has this, so whatever fails is the caller's to know."""
+    try:
+        return command(*args, **options)
+    except redis.ReadOnlyError:  # its address may lead elsewhere now
+        cache.connection_pool.disconnect(inuse_connections=False)
+        raise
+
+
+# --8<-- [end:call]
 
 
 # --8<-- [start:profile]
@@ -38,16 +56,16 @@ def save(cache: redis.Redis, profile: Profile) -> None:
     with cache.pipeline(transaction=True) as change:
         change.delete(f"user:{profile.id}")  # HSET keeps old fields
         change.hset(f"user:{profile.id}", mapping=fields)
-        change.execute()
+        call(cache, change.execute)
 
 
 def visit(cache: redis.Redis, user_id: str) -> None:
     """Change one field, whatever others do to the rest."""
-    cache.hincrby(f"user:{user_id}", "visits", 1)
+    call(cache, cache.hincrby, f"user:{user_id}", "visits", 1)
 
 
 def load(cache: redis.Redis, user_id: str) -> Profile | None:
-    fields: Any = cache.hgetall(f"user:{user_id}")
+    fields = call(cache, cache.hgetall, f"user:{user_id}")
     if "id" not in fields:  # no such key is an empty hash, not None
         return None
     texts = {name: fields.get(name, "") for name in ("id", "name", "email")}

@@ -1,30 +1,66 @@
 # /// script
 # dependencies = ["redis==8.1.0"]
 # ///
-"""Invalidate many keys at once: a generation is part of their names, and a write replaces it."""
+"""Invalidate many keys at once: a generation is part of their names, and a write ends it."""
 
 import json
+import logging
 import os
 import random
 import uuid
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
+from redis.exceptions import (
+    ClusterError,
+    MaxConnectionsError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisClusterException,
+    TryAgainError,
+)
+from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
+
+log = logging.getLogger(__name__)
 
 
 def connect(url: str) -> redis.Redis:
-    return redis.Redis.from_url(
+    pool = redis.BlockingConnectionPool.from_url(
         url,
+        max_connections=100,  # commands under way at once; the next one waits,
+        timeout=2,  # so long, and then the process is busy, not Redis away
         decode_responses=True,
         encoding_errors="replace",
         socket_connect_timeout=0.5,
-        socket_timeout=0.5,
+        socket_timeout=0.5,  # and no server may stretch it by a push:
+        maint_notifications_config=MaintNotificationsConfig(enabled=False),
         retry=Retry(NoBackoff(), retries=0),
     )
+    return redis.Redis.from_pool(pool)
+
+
+AWAY, REFUSED, BUSY, MISTAKE = "cache errors", "refused writes", "busy", "mistakes"
+PASSING = redis.ConnectionError, redis.TimeoutError, ReadOnlyError, TryAgainError
+
+
+def kind_of(error: Exception) -> str:
+    """What an error of Redis or its client means to us."""
+    text = str(error)
+    if isinstance(error, OutOfMemoryError) or text[:7] in ("MISCONF", "NOREPLI"):
+        return REFUSED  # Redis is well, serves reads, and takes no writes
+    if isinstance(error, MaxConnectionsError) or text == "No connection available.":
+        return BUSY  # our own pool is exhausted: Redis was not asked
+    if isinstance(error, redis.AuthenticationError):
+        return MISTAKE  # a ConnectionError by class, but waiting mends no password
+    if isinstance(error, (*PASSING, ClusterError)) or text.startswith("UNBLOCKED"):
+        return AWAY  # down, slow, starting or failing over
+    gone = isinstance(error, RedisClusterException) and "cannot be conn" in text
+    return AWAY if gone else MISTAKE  # else MOVED, WRONGTYPE, NOPERM, a bug of ours
 
 
 def jitter(ttl: int) -> int:
@@ -41,16 +77,18 @@ class Listings:
 
     # --8<-- [start:generation]
     def generation(self, category: str) -> str:
-        """Return the one in force. If it is lost, a new one begins, no old one."""
-        fresh = uuid.uuid4().hex
+        """Return the one in force. If there is none, a new one begins, no old one."""
         key = f"cache:generation:{category}"
-        known = self.cache.set(key, fresh, nx=True, get=True, ex=jitter(86_400))
-        return str(known or fresh)
+        known: Any = self.cache.get(key)
+        if known is None:
+            fresh = uuid.uuid4().hex  # unless another reader was faster
+            known = self.cache.set(key, fresh, nx=True, get=True, ex=jitter(86_400))
+            return str(known or fresh)
+        return str(known)
 
     def invalidate(self, category: str) -> bool:
-        """Call it after the commit. False: Redis is down, and only the TTL is left."""
-        key, fresh = f"cache:generation:{category}", uuid.uuid4().hex
-        return bool(self.try_cache(self.cache.set, key, fresh, ex=jitter(86_400)))
+        """Call it after the commit. False: perhaps only the TTL is left."""
+        return self.tell_cache(self.cache.unlink, f"cache:generation:{category}")
 
     # --8<-- [end:generation]
 
@@ -61,24 +99,51 @@ class Listings:
             return self.load(category, page)
         key = f"cache:listing:{category}:{generation}:{page}"
         cached = self.try_cache(self.cache.get, key)
-        if cached is not None:
-            return list(json.loads(cached))
+        if cached is not None and (known := self.decode(cached)) is not None:
+            return known
 
         found = self.load(category, page)
-        self.try_cache(self.cache.set, key, json.dumps(found), ex=jitter(600))
+        self.tell_cache(self.cache.set, key, json.dumps(found), ex=jitter(600))
         return found
 
     # --8<-- [end:read]
 
+    def decode(self, cached: str) -> list[str] | None:  # differs: a page of titles
+        """A cached value as titles. Anything else is counted, and is a miss."""
+        with suppress(ValueError, RecursionError):  # no JSON
+            found = json.loads(cached)
+            if isinstance(found, list) and all(isinstance(one, str) for one in found):
+                return found
+        self.stats["corrupt values"] += 1
+        return None
+
     def try_cache(self, command: Any, *args: Any, **options: Any) -> Any:
-        """Run a cache command. If Redis is down or slow, count that and answer None."""
+        """Ask. If Redis is away, count that and answer None; a mistake surfaces."""
         try:
             return command(*args, **options)
-        except redis.AuthenticationError:
-            raise  # a ConnectionError by class, but waiting mends no password
-        except (redis.ConnectionError, redis.TimeoutError):
-            self.stats["cache errors"] += 1
+        except (redis.RedisError, RedisClusterException) as error:
+            if self.failed(error) in (MISTAKE, BUSY):
+                raise
             return None
+
+    def tell_cache(  # differs: says whether Redis did it
+        self, command: Any, *args: Any, **options: Any
+    ) -> bool:
+        """Tell. The caller has its commit, whatever Redis answers."""
+        try:
+            command(*args, **options)
+        except (redis.RedisError, RedisClusterException) as error:
+            if self.failed(error) == MISTAKE:
+                log.exception("a mistake that no outage excuses")
+            return False
+        return True
+
+    def failed(self, error: Exception) -> str:
+        kind = kind_of(error)
+        self.stats[kind] += 1
+        if isinstance(error, ReadOnlyError):  # its address may lead elsewhere now
+            self.cache.connection_pool.disconnect(inuse_connections=False)
+        return kind
 
 
 def main() -> None:

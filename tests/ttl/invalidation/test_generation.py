@@ -107,3 +107,37 @@ def test_a_lost_invalidation_is_told(example: ModuleType, own_server: Server, sh
     own_server.kill()
     assert listings.invalidate("scifi") is False
     assert listings.stats["cache errors"] == 1
+
+
+def test_full_redis_serves_cached_pages_and_takes_invalidations(
+    example: ModuleType, own_server: Server, shop: Shop
+) -> None:
+    listings = example.Listings(example.connect(own_server.url), shop.load)
+    listings.get("scifi", 1)
+    listings.cache.config_set("maxmemory", 1, "maxmemory-policy", "noeviction")
+    assert listings.get("scifi", 1) == ["Dune"]
+    assert shop.loads == 1 and not listings.stats
+    shop.titles["scifi"] = ["Dune", "Ubik"]
+    assert listings.invalidate("scifi") is True
+    assert listings.get("scifi", 1) == ["Dune", "Ubik"]
+    assert listings.stats == {"refused writes": 1}
+
+
+@pytest.mark.parametrize("value", ["not json", '"Dune"', "[1]", "null", "[" * 10_000])
+def test_corrupt_page_is_a_counted_miss(listings: Any, shop: Shop, value: str) -> None:
+    listings.get("scifi", 1)
+    (key,) = listings.cache.scan_iter("cache:listing:*")
+    listings.cache.set(key, value)
+    assert listings.get("scifi", 1) == ["Dune"]
+    assert listings.get("scifi", 1) == ["Dune"]
+    assert shop.loads == 2 and listings.stats == {"corrupt values": 1}
+
+
+def test_mistake_after_the_commit_is_logged_and_told(
+    example: ModuleType, own_server: Server, shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    listings = example.Listings(example.connect(own_server.url), shop.load)
+    listings.cache.execute_command("ACL", "SETUSER", "default", "-@write")
+    assert listings.invalidate("scifi") is False
+    assert listings.stats == {"mistakes": 1}
+    assert "a mistake that no outage excuses" in caplog.text
