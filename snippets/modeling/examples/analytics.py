@@ -59,7 +59,7 @@ def kind_of(error: Exception) -> str:  # differs: a pipeline's errors say which 
     return AWAY if gone else MISTAKE  # else MOVED, WRONGTYPE, NOPERM, a bug of ours
 
 
-# --8<-- [start:record]
+# --8<-- [start:keys]
 KEEP = 35 * 86_400  # seconds; a month and a few days
 
 
@@ -69,11 +69,15 @@ def keys(day: date) -> tuple[str, str, str]:
     return f"pageviews:{on}", f"visitors:{on}", f"top:pages:{on}"
 
 
+# --8<-- [end:keys]
+
+
 class Views:
     def __init__(self, cache: redis.Redis) -> None:
         self.cache = cache
         self.stats: Counter[str] = Counter()
 
+    # --8<-- [start:record]
     def record(self, day: date, page_id: str, visitor: str) -> None:
         """Count in all three, one round trip. While Redis is away, it is lost."""
         views, visitors, top = keys(day)

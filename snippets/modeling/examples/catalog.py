@@ -61,6 +61,7 @@ def kind_of(error: Exception) -> str:  # differs: a pipeline's errors say which 
     return AWAY if gone else MISTAKE  # else MOVED, WRONGTYPE, NOPERM, a bug of ours
 
 
+# --8<-- [start:call]
 def call(cache: redis.Redis, command: Any, *args: Any, **options: Any) -> Any:
     """Redis alone has this, so whatever fails is the caller's to know."""
     try:
@@ -68,6 +69,9 @@ def call(cache: redis.Redis, command: Any, *args: Any, **options: Any) -> Any:
     except redis.ReadOnlyError:  # its address may lead elsewhere now
         cache.connection_pool.disconnect(inuse_connections=False)
         raise
+
+
+# --8<-- [end:call]
 
 
 # --8<-- [start:model]

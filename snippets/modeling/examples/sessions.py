@@ -32,7 +32,6 @@ def connect(url: str) -> redis.Redis:
     return redis.Redis.from_pool(pool)
 
 
-# --8<-- [start:call]
 def call(cache: redis.Redis, command: Any, *args: Any, **options: Any) -> Any:
     """Redis alone has this, so whatever fails is the caller's to know."""
     try:
@@ -40,9 +39,6 @@ def call(cache: redis.Redis, command: Any, *args: Any, **options: Any) -> Any:
     except redis.ReadOnlyError:  # its address may lead elsewhere now
         cache.connection_pool.disconnect(inuse_connections=False)
         raise
-
-
-# --8<-- [end:call]
 
 
 # --8<-- [start:key]

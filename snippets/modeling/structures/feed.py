@@ -85,7 +85,8 @@ class Feed:
         """Return the newest events first, and none while Redis is away."""
         if count < 1:
             return []  # an end of -1 would mean all of them
-        return self.try_cache(self.cache.lrange, feed_key(user_id), 0, count - 1) or []
+        key = feed_key(user_id)
+        return self.try_cache(self.cache.lrange, key, 0, count - 1) or []
 
     # --8<-- [end:feed]
 

@@ -45,9 +45,7 @@ def test_equal_scores_are_ordered_by_member(example: ModuleType, cache: redis.Re
     assert [player for player, _ in example.top(cache, "go")] == ["grace", "edsger", "ada"]
 
 
-def test_write_that_a_replica_refuses_is_an_error_and_leaves_the_connection(
-    example: ModuleType, own_server: Server
-) -> None:
+def test_points_refused_by_a_replica_leave_the_connection(example: ModuleType, own_server: Server) -> None:
     cache = example.connect(own_server.url)
     before = cache.client_id()
     cache.replicaof("127.0.0.1", "1")

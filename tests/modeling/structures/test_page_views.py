@@ -49,7 +49,7 @@ def test_views_that_are_not_known_are_none_and_not_zero(example: ModuleType, own
     assert pages.views("7", "8") == [None, None]
 
 
-def test_lost_view_fails_nobody_and_is_counted(example: ModuleType, own_server: Server) -> None:
+def test_lost_page_view_fails_nobody_and_is_counted(example: ModuleType, own_server: Server) -> None:
     cache = example.connect(own_server.url)
     pages = example.PageViews(cache)
     cache.config_set("maxmemory", 1, "maxmemory-policy", "noeviction")

@@ -95,9 +95,7 @@ def test_hset_clears_the_ttl_of_a_field(cache: redis.Redis) -> None:
     assert cache.httl("user:1", "visits") == [-1]
 
 
-def test_write_that_a_replica_refuses_is_an_error_and_leaves_the_connection(
-    example: ModuleType, own_server: Server
-) -> None:
+def test_visit_refused_by_a_replica_leaves_the_connection(example: ModuleType, own_server: Server) -> None:
     cache = example.connect(own_server.url)
     before = cache.client_id()
     cache.replicaof("127.0.0.1", "1")

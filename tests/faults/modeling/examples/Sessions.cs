@@ -3,7 +3,7 @@ using System.Collections.Concurrent;
 /// <summary>What sessions can be told to do. Each user signs in once; the token is kept here, as a browser would.</summary>
 static class SessionsFaults
 {
-    public static async Task<Operations> OpenAsync(string url, string database)
+    public static async Task<Operations> OpenAsync(string url, string _)
     {
         var redis = await Sessions.ConnectAsync(url);
         var sessions = new Sessions.SessionStore(redis.GetDatabase());
