@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using StackExchange.Redis;
 
 /// <summary>What sessions can be told to do. Each user signs in once; the token is kept here, as a browser would.</summary>
 static class SessionsFaults
@@ -32,7 +33,11 @@ static class SessionsFaults
             },
             ["sign in and ask"] = async given =>
             {
-                await SignInAsync((string)given[0]!);
+                for (var tries = 1; ; tries++) // as a person would, until the client is connected again
+                {
+                    try { await SignInAsync((string)given[0]!); break; }
+                    catch (RedisConnectionException) when (tries < 50) { await Task.Delay(100); }
+                }
                 return await sessions.UserOfAsync(tokens[(string)given[0]!]);
             },
             ["counts"] = async _ => new Dictionary<string, int>(),
