@@ -13,10 +13,10 @@ import redis
 SCRIPT = """
 local count = tonumber(redis.call('GET', KEYS[1]) or '0')
 if count == nil then return redis.error_reply('ERR counter holds no number') end
-local full = count >= tonumber(ARGV[1])
-if not full then count = redis.call('INCR', KEYS[1]) end
-redis.call('EXPIRE', KEYS[1], ARGV[2], 'NX') -- a full one too, or it stays full
-return not full and count
+if count >= tonumber(ARGV[1]) then return false end
+count = redis.call('INCR', KEYS[1])
+redis.call('EXPIRE', KEYS[1], ARGV[2], 'NX')
+return count
 """
 
 

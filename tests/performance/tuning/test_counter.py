@@ -44,18 +44,6 @@ def test_counter_without_a_ttl_gets_one(example: ModuleType, client: redis.Redis
     assert client.ttl("counter:tickets") > 0
 
 
-def test_counter_at_its_maximum_without_a_ttl_gets_one(example: ModuleType, client: redis.Redis) -> None:
-    """Else whoever has reached it is refused for ever."""
-    client.set("counter:tickets", 10)
-    assert example.counter(client, "tickets")(10, 60) is None
-    assert 58 <= client.ttl("counter:tickets") <= 60
-    client.expire("counter:tickets", 30)
-    assert example.counter(client, "tickets")(10, 60) is None
-    assert client.ttl("counter:tickets") <= 30  # who is refused does not prolong it
-    assert example.counter(client, "none")(0, 60) is None
-    assert not client.exists("counter:none")
-
-
 def test_script_survives_a_flush(example: ModuleType, own_server: Server) -> None:
     client = redis.Redis.from_url(own_server.url)
     take = example.counter(client, "tickets")
