@@ -8,6 +8,7 @@ from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
+from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 
 URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")
@@ -28,14 +29,18 @@ def count_view_connecting(url: str, name: str) -> None:
 # --8<-- [start:shared]
 def connect(url: str) -> redis.Redis:
     """Call it once, when the process starts. Threads share the client."""
-    return redis.Redis.from_url(
+    pool = redis.BlockingConnectionPool.from_url(
         url,
+        max_connections=100,  # commands under way at once; the next one waits,
+        timeout=2,  # so long, and then the process is busy, not Redis away
         decode_responses=True,
         encoding_errors="replace",
         socket_connect_timeout=0.5,
-        socket_timeout=0.5,
+        socket_timeout=0.5,  # and no server may stretch it by a push:
+        maint_notifications_config=MaintNotificationsConfig(enabled=False),
         retry=Retry(NoBackoff(), retries=0),  # a repeated INCR would count twice
     )
+    return redis.Redis.from_pool(pool)
 
 
 def count_view(cache: redis.Redis, name: str) -> None:

@@ -61,8 +61,8 @@ def kind_of(error: Exception) -> str:  # differs: a pipeline's errors say which 
     return AWAY if gone else MISTAKE  # else MOVED, WRONGTYPE, NOPERM, a bug of ours
 
 
-# --8<-- [start:call]
-def call(cache: redis.Redis, command: Any, *args: Any, **options: Any) -> Any:
+# --8<-- [start:perform]
+def perform(cache: redis.Redis, command: Any, *args: Any, **options: Any) -> Any:
     """Redis alone has this, so whatever fails is the caller's to know."""
     try:
         return command(*args, **options)
@@ -71,7 +71,7 @@ def call(cache: redis.Redis, command: Any, *args: Any, **options: Any) -> Any:
         raise
 
 
-# --8<-- [end:call]
+# --8<-- [end:perform]
 
 
 # --8<-- [start:model]
@@ -109,7 +109,7 @@ def save(cache: redis.Redis, product: Product) -> None:
             pipe.sadd(index, product.id)
 
     # WATCH: again whenever somebody changed it meanwhile; there is no limit
-    call(cache, cache.transaction, change, key)
+    perform(cache, cache.transaction, change, key)
 
 
 # --8<-- [end:save]
@@ -121,7 +121,7 @@ DAY = 86_400  # seconds
 
 def find(cache: redis.Redis, *names: str) -> list[str]:
     """Return the ids that all of these sets hold."""
-    return sorted(call(cache, cache.sinter, list(names)))
+    return sorted(perform(cache, cache.sinter, list(names)))
 
 
 # --8<-- [end:find]

@@ -27,7 +27,7 @@ def connect(url: str) -> redis.Redis:
     return redis.Redis.from_pool(pool)
 
 
-def call(cache: redis.Redis, command: Any, *args: Any, **options: Any) -> Any:
+def perform(cache: redis.Redis, command: Any, *args: Any, **options: Any) -> Any:
     """Redis alone has this, so whatever fails is the caller's to know."""
     try:
         return command(*args, **options)
@@ -43,7 +43,7 @@ def board_key(game: str) -> str:
 
 def score(cache: redis.Redis, game: str, player: str, points: float) -> None:
     """Add points to what a player has; a new player begins at 0."""
-    call(cache, cache.zincrby, board_key(game), points, player)
+    perform(cache, cache.zincrby, board_key(game), points, player)
 
 
 def top(cache: redis.Redis, game: str, count: int = 10) -> Any:
@@ -51,12 +51,12 @@ def top(cache: redis.Redis, game: str, count: int = 10) -> Any:
     if count < 1:
         return []  # an end of -1 would mean all of them
     best = {"desc": True, "withscores": True}
-    return call(cache, cache.zrange, board_key(game), 0, count - 1, **best)
+    return perform(cache, cache.zrange, board_key(game), 0, count - 1, **best)
 
 
 def place(cache: redis.Redis, game: str, player: str) -> int | None:
     """Return 1 for the best, None for somebody who has not played."""
-    rank = call(cache, cache.zrevrank, board_key(game), player)
+    rank = perform(cache, cache.zrevrank, board_key(game), player)
     return None if rank is None else int(rank) + 1
 
 

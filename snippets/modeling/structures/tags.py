@@ -27,7 +27,7 @@ def connect(url: str) -> redis.Redis:
     return redis.Redis.from_pool(pool)
 
 
-def call(cache: redis.Redis, command: Any, *args: Any, **options: Any) -> Any:
+def perform(cache: redis.Redis, command: Any, *args: Any, **options: Any) -> Any:
     """Redis alone has this, so whatever fails is the caller's to know."""
     try:
         return command(*args, **options)
@@ -47,17 +47,17 @@ def tag(cache: redis.Redis, article_id: str, tags: set[str]) -> None:
         change.delete(tags_key(article_id))
         if tags:
             change.sadd(tags_key(article_id), *tags)
-        call(cache, change.execute)
+        perform(cache, change.execute)
 
 
 def has(cache: redis.Redis, article_id: str, name: str) -> bool:
-    return bool(call(cache, cache.sismember, tags_key(article_id), name))
+    return bool(perform(cache, cache.sismember, tags_key(article_id), name))
 
 
 def shared(cache: redis.Redis, *article_ids: str) -> list[str]:
     """Return what all have in common, sorted: a set has no order of its own."""
     keys = [tags_key(article_id) for article_id in article_ids]
-    return sorted(call(cache, cache.sinter, keys))
+    return sorted(perform(cache, cache.sinter, keys))
 
 
 # --8<-- [end:tags]

@@ -46,7 +46,8 @@ HALF = {
     "no TTL": (", ex=ttl)", ", ex=None if product is None else TTL)", 2, "remembered for ever"),
     "a minute for all": (TTL, "ttl = MISSING_TTL", 2, "should still be remembered for an hour"),
 }
-ALSO = {"missing product not stored": {2}, "rows in place of products": {1}}  # where one mistake breaks more than one promise
+# where one mistake breaks more than one promise
+ALSO = {"missing product not stored": {2}, "rows in place of products": {1}}
 
 
 def variant(tmp_path: Path, old: str, new: str) -> Path:
