@@ -165,7 +165,7 @@ def test_file_that_is_not_utf8_is_one_sentence(tmp_path: Path, file: Path, capfd
 def test_program_that_stops_in_a_check_is_named_with_its_line(
     tmp_path: Path, file: Path, capfd: pytest.CaptureFixture[str], bad: str
 ) -> None:
-    old = "        cached = self.cache.get("
+    old = "        cached = self.known("
     text = SOLUTION.replace(old, f"        {bad}\n{old}")
     file.write_text(text, "utf-8")
     line = text.splitlines().index(f"        {bad}") + 1

@@ -15,13 +15,15 @@ from publish.sources.files import Fault
 from publish.sources.proofs import CELLS
 
 ALL = "all"
+SOLUTION = "solution"  # of an exercise: each has one
 ANY = 1000  # a count that may be as high says no more than "some"
 TEST = "test_what_happens_when"
 
 
 def name_of(expected: Expected) -> str:
     """Return the name by which a page includes what is expected of a program."""
-    return expected.program.rpartition("/")[2].replace("_", "-")
+    folder, name = expected.program.split("/")[-2:]
+    return f"{folder}-{name}" if name == SOLUTION else name.replace("_", "-")
 
 
 def ids(course: Course) -> list[str]:

@@ -1,6 +1,7 @@
 """What a copy without a TTL does, and that one command cannot leave one."""
 
 import contextlib
+import random
 from types import ModuleType
 
 import pytest
@@ -36,6 +37,15 @@ def test_crash_between_set_and_expire_leaves_a_copy_without_ttl(example: ModuleT
 
 def test_set_with_ex_leaves_no_copy_without_ttl(example: ModuleType, redis_url: str) -> None:
     assert ttls_after_every_crash(example, redis_url, "remember_for") == {-2, 1}
+
+
+def test_a_lost_delete_leaves_a_user_stale_for_3960_seconds_at_most(
+    example: ModuleType, cache: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for most, expected in ((False, 3240), (True, 3960)):
+        monkeypatch.setattr(random, "uniform", lambda low, high, most=most: high if most else low)
+        example.remember_for(cache, example.KEYS[0], "Ada")
+        assert expected - 1 <= cache.ttl(example.KEYS[0]) <= expected
 
 
 def test_a_copy_without_ttl_is_served_for_ever(example: ModuleType, cache: redis.Redis, redis_url: str) -> None:

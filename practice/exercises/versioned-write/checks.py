@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import logging
 import sqlite3
 from collections.abc import Callable, Iterator
 from types import ModuleType
@@ -210,7 +211,7 @@ def with_redis_down_a_write_still_commits(student: ModuleType, url: str) -> str 
     except (redis.ConnectionError, redis.TimeoutError) as error:
         return (
             f"Redis is down, and a write raises {type(error).__name__}. The database may have committed, and the "
-            "caller believes that it has not. Catch connection errors and timeouts around the script."
+            "caller believes that it has not. Catch what Redis raises around the script."
         )
     if found != ({"id": "1", "name": "Mug", "price": 700}, True) or down.row:
         return f"With Redis down, `update` and `delete` should do what they always do; they returned {found}."
@@ -219,16 +220,40 @@ def with_redis_down_a_write_still_commits(student: ModuleType, url: str) -> str 
 
     shop = shop_of(student, url)
     shop.cache.set(shop.key, "a mistake")
+    heard = Heard()
+    logging.getLogger().addHandler(heard)
     try:
-        shop.products.offer("1", 2, MUG)
-    except redis.ResponseError:
-        return None
+        found = shop.products.offer("1", 2, MUG)
+    except redis.ResponseError as error:
+        return (
+            f"The key holds a string, so Redis answers with an error, and `offer` raises {type(error).__name__}. "
+            "The row is committed: whatever Redis says, count it and return False."
+        )
+    finally:
+        logging.getLogger().removeHandler(heard)
     if shop.cache.type(shop.key) == "hash":
         return None  # it has mended the key
-    return (
-        "The key holds a string, so Redis answers with an error, and nobody hears of it. That is a mistake to mend, "
-        "not an outage to wait out. Catch ConnectionError and TimeoutError only."
-    )
+    if found is not False or shop.products.cache_errors != 1:
+        return f"Redis has refused a version by an error. Count it and return False; `offer` returned {found}."
+    if not heard.errors:
+        return (
+            "The key holds a string, so Redis answers with an error, and nobody hears of it. That is a mistake to "
+            "mend, not an outage to wait out: log it with its traceback, by `logging.exception`."
+        )
+    return None
+
+
+class Heard(logging.Handler):
+    """Collects what is logged with a traceback."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.errors: list[object] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the error."""
+        if record.exc_info:
+            self.errors.append(record.exc_info[1])
 
 
 CHECKS = [

@@ -4,11 +4,27 @@
 """Exercise: a cache of products that seems to work. It is wrong in three ways; mend them."""
 
 import json
+import logging
 import os
 import sqlite3
+from collections import Counter
+from contextlib import suppress
 from typing import Any
 
 import redis
+from redis.backoff import NoBackoff
+from redis.exceptions import (
+    ClusterError,
+    MaxConnectionsError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisClusterException,
+    TryAgainError,
+)
+from redis.maint_notifications import MaintNotificationsConfig
+from redis.retry import Retry
+
+log = logging.getLogger(__name__)
 
 Product = dict[str, Any]
 FIELDS = ("id", "name", "price")  # the price in cents
@@ -16,24 +32,60 @@ FIELDS = ("id", "name", "price")  # the price in cents
 TTL = 3600  # seconds
 
 
+def connect(url: str) -> redis.Redis:
+    pool = redis.BlockingConnectionPool.from_url(
+        url,
+        max_connections=100,  # commands under way at once; the next one waits,
+        timeout=2,  # so long, and then the process is busy, not Redis away
+        decode_responses=True,
+        encoding_errors="replace",
+        socket_connect_timeout=0.5,
+        socket_timeout=0.5,  # and no server may stretch it by a push:
+        maint_notifications_config=MaintNotificationsConfig(enabled=False),
+        retry=Retry(NoBackoff(), retries=0),  # the database is the second try
+    )
+    return redis.Redis.from_pool(pool)
+
+
 def listing_key(product_id: str) -> str:
     return f"cache:listing:{product_id}"
+
+
+AWAY, REFUSED, BUSY, MISTAKE = "cache errors", "refused writes", "busy", "mistakes"
+PASSING = redis.ConnectionError, redis.TimeoutError, ReadOnlyError, TryAgainError
+
+
+def kind_of(error: Exception) -> str:
+    """What an error of Redis or its client means to us."""
+    text = str(error)
+    if isinstance(error, OutOfMemoryError) or text[:7] in ("MISCONF", "NOREPLI"):
+        return REFUSED  # Redis is well, serves reads, and takes no writes
+    if isinstance(error, MaxConnectionsError) or text == "No connection available.":
+        return BUSY  # our own pool is exhausted: Redis was not asked
+    if isinstance(error, redis.AuthenticationError):
+        return MISTAKE  # a ConnectionError by class, but waiting mends no password
+    if isinstance(error, (*PASSING, ClusterError)) or text.startswith("UNBLOCKED"):
+        return AWAY  # down, slow, starting or failing over
+    gone = isinstance(error, RedisClusterException) and "cannot be conn" in text
+    return AWAY if gone else MISTAKE  # else MOVED, WRONGTYPE, NOPERM, a bug of ours
 
 
 class Products:
     def __init__(self, cache: redis.Redis, db: sqlite3.Connection) -> None:
         self.cache, self.db = cache, db
         self.database_reads = 0
+        self.stats: Counter[str] = Counter()
 
     # --8<-- [start:read]
     def get(self, product_id: str) -> Product | None:
-        cached = self.cache.get(listing_key(product_id))
+        cached = self.known(product_id)  # None: nothing, or Redis is away
         product: Product | None = json.loads(cached) if cached else None
         if product:
             return product
 
         product = self.load(product_id)
-        self.cache.set(listing_key(product_id), json.dumps(product), ex=TTL)
+        key, value = listing_key(product_id), json.dumps(product)
+        self.tell_cache(self.cache.set, key, value, ex=TTL)
         return product
 
     def load(self, product_id: str) -> Product | None:
@@ -55,10 +107,46 @@ class Products:
 
     # --8<-- [end:write]
 
+    def known(self, product_id: str) -> str | None:
+        """What Redis holds, if it is a product or `null`. Anything else is a miss."""
+        cached: str | None = self.try_cache(self.cache.get, listing_key(product_id))
+        if cached is None:
+            return None
+        with suppress(ValueError, RecursionError):  # no JSON
+            found = json.loads(cached)
+            if found is None or (isinstance(found, dict) and found.keys() == set(FIELDS)):
+                return cached
+        self.stats["corrupt values"] += 1
+        return None
+
+    def try_cache(self, command: Any, *args: Any, **options: Any) -> Any:
+        """Ask. If Redis is away, count that and answer None; a mistake surfaces."""
+        try:
+            return command(*args, **options)
+        except (redis.RedisError, RedisClusterException) as error:
+            if self.failed(error) in (MISTAKE, BUSY):
+                raise
+            return None
+
+    def tell_cache(self, command: Any, *args: Any, **options: Any) -> None:
+        """Tell. The caller has its row or its commit, whatever Redis answers."""
+        try:
+            command(*args, **options)
+        except (redis.RedisError, RedisClusterException) as error:
+            if self.failed(error) == MISTAKE:
+                log.exception("a mistake that no outage excuses")
+
+    def failed(self, error: Exception) -> str:
+        kind = kind_of(error)
+        self.stats[kind] += 1
+        if isinstance(error, ReadOnlyError):  # its address may lead elsewhere now
+            self.cache.connection_pool.disconnect(inuse_connections=False)
+        return kind
+
 
 def main() -> None:
     url = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")
-    cache = redis.Redis.from_url(url, decode_responses=True)
+    cache = connect(url)
     cache.delete(listing_key("1"), listing_key("2"))  # left by an earlier run
     db = sqlite3.connect(":memory:")
     db.execute("CREATE TABLE products (id TEXT PRIMARY KEY, name TEXT, price INTEGER)")

@@ -4,17 +4,38 @@
 """Exercise, solved: products written through to Redis by version, so that a late writer cannot win."""
 
 import json
+import logging
 import os
 import sqlite3
 from collections.abc import Callable
 from typing import Any
 
 import redis
+from redis.backoff import NoBackoff
+from redis.maint_notifications import MaintNotificationsConfig
+from redis.retry import Retry
+
+log = logging.getLogger(__name__)
 
 Product = dict[str, Any]
 FIELDS = ("id", "name", "price")  # the price in cents
 
 TTL = 3600  # seconds; of a product, and of the tombstone of a deleted one
+
+
+def connect(url: str) -> redis.Redis:
+    pool = redis.BlockingConnectionPool.from_url(
+        url,
+        max_connections=100,  # commands under way at once; the next one waits,
+        timeout=2,  # so long, and then the process is busy, not Redis away
+        decode_responses=True,
+        encoding_errors="replace",
+        socket_connect_timeout=0.5,
+        socket_timeout=0.5,  # and no server may stretch it by a push:
+        maint_notifications_config=MaintNotificationsConfig(enabled=False),
+        retry=Retry(NoBackoff(), retries=0),  # the database is the second try
+    )
+    return redis.Redis.from_pool(pool)
 
 
 def product_key(product_id: str) -> str:
@@ -75,18 +96,17 @@ class Products:
         data = [] if product is None else [json.dumps(product)]
         try:
             return bool(self.cache.eval(OFFER, 1, key, version, TTL, *data))
-        except redis.AuthenticationError:
-            raise  # a ConnectionError by class, but waiting mends no password
-        except (redis.ConnectionError, redis.TimeoutError):
+        except redis.RedisError:  # away, refusing writes, or a mistake of ours
             self.cache_errors += 1
-            return False
+            log.exception("Redis did not take version %s of %s", version, key)
+            return False  # the row is committed, so nothing is raised
 
     # --8<-- [end:offer]
 
 
 def main() -> None:
     url = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")
-    cache = redis.Redis.from_url(url, decode_responses=True, socket_connect_timeout=0.5, socket_timeout=0.5)
+    cache = connect(url)
     cache.delete(product_key("1"))  # left by an earlier run
     db = sqlite3.connect(":memory:")
     db.execute("CREATE TABLE products (id TEXT PRIMARY KEY, name TEXT, price INTEGER, version INTEGER)")

@@ -9,11 +9,29 @@ from collections.abc import Callable
 from typing import Any
 
 import redis
+from redis.backoff import NoBackoff
+from redis.maint_notifications import MaintNotificationsConfig
+from redis.retry import Retry
 
 Product = dict[str, Any]
 FIELDS = ("id", "name", "price")  # the price in cents
 
 TTL = 3600  # seconds; of a product, and of the tombstone of a deleted one
+
+
+def connect(url: str) -> redis.Redis:
+    pool = redis.BlockingConnectionPool.from_url(
+        url,
+        max_connections=100,  # commands under way at once; the next one waits,
+        timeout=2,  # so long, and then the process is busy, not Redis away
+        decode_responses=True,
+        encoding_errors="replace",
+        socket_connect_timeout=0.5,
+        socket_timeout=0.5,  # and no server may stretch it by a push:
+        maint_notifications_config=MaintNotificationsConfig(enabled=False),
+        retry=Retry(NoBackoff(), retries=0),  # the database is the second try
+    )
+    return redis.Redis.from_pool(pool)
 
 
 def product_key(product_id: str) -> str:
@@ -52,9 +70,9 @@ class Products:
         """Store this version, in one step, unless Redis knows it or a newer one.
 
         The hash holds `version`, and in `data` the product as JSON. Without `data`
-        it is a tombstone. Both live for TTL. Return whether it was stored. If Redis
-        is down or slow, count that in `cache_errors` and return False. Any other
-        error is raised.
+        it is a tombstone. Both live for TTL. Return whether it was stored. The row is
+        committed, so no error of Redis is raised: count each in `cache_errors`, log
+        it with its traceback, and return False.
         """
         raise NotImplementedError
 
@@ -63,7 +81,7 @@ class Products:
 
 def main() -> None:
     url = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")
-    cache = redis.Redis.from_url(url, decode_responses=True, socket_connect_timeout=0.5, socket_timeout=0.5)
+    cache = connect(url)
     cache.delete(product_key("1"))  # left by an earlier run
     db = sqlite3.connect(":memory:")
     db.execute("CREATE TABLE products (id TEXT PRIMARY KEY, name TEXT, price INTEGER, version INTEGER)")

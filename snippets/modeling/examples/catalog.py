@@ -4,15 +4,27 @@
 """A product catalog: a hash for each product, sets to find it by, and what is popular today."""
 
 import json
+import logging
 import os
+from collections import Counter
 from datetime import date
 from typing import Any, NamedTuple
 
 import redis
 from redis.backoff import NoBackoff
 from redis.client import Pipeline
+from redis.exceptions import (
+    ClusterError,
+    MaxConnectionsError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisClusterException,
+    TryAgainError,
+)
 from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
+
+log = logging.getLogger(__name__)
 
 
 def connect(url: str) -> redis.Redis:
@@ -28,6 +40,38 @@ def connect(url: str) -> redis.Redis:
         retry=Retry(NoBackoff(), retries=0),  # a repeated command would count twice
     )
     return redis.Redis.from_pool(pool)
+
+
+AWAY, REFUSED, BUSY, MISTAKE = "cache errors", "refused writes", "busy", "mistakes"
+PASSING = redis.ConnectionError, redis.TimeoutError, ReadOnlyError, TryAgainError
+
+
+def kind_of(error: Exception) -> str:  # differs: a pipeline's errors say which command first
+    """What an error of Redis or its client means to us."""
+    text = str(error).rpartition(" caused error: ")[2]
+    if isinstance(error, OutOfMemoryError) or text[:7] in ("MISCONF", "NOREPLI"):
+        return REFUSED  # Redis is well, serves reads, and takes no writes
+    if isinstance(error, MaxConnectionsError) or text == "No connection available.":
+        return BUSY  # our own pool is exhausted: Redis was not asked
+    if isinstance(error, redis.AuthenticationError):
+        return MISTAKE  # a ConnectionError by class, but waiting mends no password
+    if isinstance(error, (*PASSING, ClusterError)) or text.startswith("UNBLOCKED"):
+        return AWAY  # down, slow, starting or failing over
+    gone = isinstance(error, RedisClusterException) and "cannot be conn" in text
+    return AWAY if gone else MISTAKE  # else MOVED, WRONGTYPE, NOPERM, a bug of ours
+
+
+# --8<-- [start:perform]
+def perform(cache: redis.Redis, command: Any, *args: Any, **options: Any) -> Any:
+    """Redis alone has this, so whatever fails is the caller's to know."""
+    try:
+        return command(*args, **options)
+    except redis.ReadOnlyError:  # its address may lead elsewhere now
+        cache.connection_pool.disconnect(inuse_connections=False)
+        raise
+
+
+# --8<-- [end:perform]
 
 
 # --8<-- [start:model]
@@ -65,7 +109,7 @@ def save(cache: redis.Redis, product: Product) -> None:
             pipe.sadd(index, product.id)
 
     # WATCH: again whenever somebody changed it meanwhile; there is no limit
-    cache.transaction(change, key)
+    perform(cache, cache.transaction, change, key)
 
 
 # --8<-- [end:save]
@@ -77,27 +121,60 @@ DAY = 86_400  # seconds
 
 def find(cache: redis.Redis, *names: str) -> list[str]:
     """Return the ids that all of these sets hold."""
-    found: Any = cache.sinter(list(names))
-    return sorted(found)
-
-
-def viewed(cache: redis.Redis, product_id: str, day: date) -> None:
-    key = f"popular:products:{day.isoformat()}"
-    with cache.pipeline(transaction=True) as count:
-        count.zincrby(key, 1, product_id)
-        count.expire(key, 8 * DAY, nx=True)  # set once, never put off
-        count.execute()
-
-
-def popular(cache: redis.Redis, day: date, number: int) -> Any:
-    """Return the ids that were viewed most, the most viewed first."""
-    if number < 1:
-        return []  # an end of -1 would mean all of them
-    key = f"popular:products:{day.isoformat()}"
-    return cache.zrange(key, 0, number - 1, desc=True)
+    return sorted(perform(cache, cache.sinter, list(names)))
 
 
 # --8<-- [end:find]
+
+
+class Popular:
+    """What is viewed most. Nobody should miss a page because it is not known."""
+
+    def __init__(self, cache: redis.Redis) -> None:
+        self.cache = cache
+        self.stats: Counter[str] = Counter()
+
+    # --8<-- [start:popular]
+    def viewed(self, product_id: str, day: date) -> None:
+        """Count a view. While Redis is away, it is lost."""
+        key = f"popular:products:{day.isoformat()}"
+        with self.cache.pipeline(transaction=True) as count:
+            count.zincrby(key, 1, product_id)
+            count.expire(key, 8 * DAY, nx=True)  # set once, never put off
+            self.tell_cache(count.execute)
+
+    def popular(self, day: date, number: int) -> Any:
+        """Return the ids most viewed, the first first; none while Redis is away."""
+        if number < 1:
+            return []  # an end of -1 would mean all of them
+        key = f"popular:products:{day.isoformat()}"
+        return self.try_cache(self.cache.zrange, key, 0, number - 1, desc=True) or []
+
+    # --8<-- [end:popular]
+
+    def try_cache(self, command: Any, *args: Any, **options: Any) -> Any:
+        """Ask. If Redis is away, count that and answer None; a mistake surfaces."""
+        try:
+            return command(*args, **options)
+        except (redis.RedisError, RedisClusterException) as error:
+            if self.failed(error) in (MISTAKE, BUSY):
+                raise
+            return None
+
+    def tell_cache(self, command: Any, *args: Any, **options: Any) -> None:
+        """Tell. The caller has its row or its commit, whatever Redis answers."""
+        try:
+            command(*args, **options)
+        except (redis.RedisError, RedisClusterException) as error:
+            if self.failed(error) == MISTAKE:
+                log.exception("a mistake that no outage excuses")
+
+    def failed(self, error: Exception) -> str:
+        kind = kind_of(error)
+        self.stats[kind] += 1
+        if isinstance(error, ReadOnlyError):  # its address may lead elsewhere now
+            self.cache.connection_pool.disconnect(inuse_connections=False)
+        return kind
 
 
 def main() -> None:
@@ -112,9 +189,10 @@ def main() -> None:
     save(cache, Product("1001", "Laptop", 79_999, "sale", frozenset({"gaming"})))
     print("after the move, electronics:", find(cache, "category:electronics"), "sale:", find(cache, "category:sale"))
 
+    views = Popular(cache)
     for product_id in ("1001", "1002", "1002"):
-        viewed(cache, product_id, day)
-    print("popular:", popular(cache, day, 10))
+        views.viewed(product_id, day)
+    print("popular:", views.popular(day, 10))
 
 
 if __name__ == "__main__":

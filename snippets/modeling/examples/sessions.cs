@@ -102,7 +102,6 @@ static class Sessions
             AsyncTimeout = 500,
             HeartbeatInterval = TimeSpan.FromMilliseconds(50),
             BacklogPolicy = BacklogPolicy.FailFast,
-            // a push that announces maintenance would stretch the timeouts
             MaintenanceNotifications = MaintenanceNotificationMode.Disabled,
         });
     }

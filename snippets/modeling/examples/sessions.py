@@ -32,6 +32,15 @@ def connect(url: str) -> redis.Redis:
     return redis.Redis.from_pool(pool)
 
 
+def perform(cache: redis.Redis, command: Any, *args: Any, **options: Any) -> Any:
+    """Redis alone has this, so whatever fails is the caller's to know."""
+    try:
+        return command(*args, **options)
+    except redis.ReadOnlyError:  # its address may lead elsewhere now
+        cache.connection_pool.disconnect(inuse_connections=False)
+        raise
+
+
 # --8<-- [start:key]
 TTL = 1800  # seconds; after this the user signs in again
 Clock = Callable[[], float]
@@ -61,7 +70,7 @@ class Sessions:
             change.zadd(index, {key: now + TTL})
             change.zremrangebyscore(index, "-inf", now)  # those that have expired
             change.expire(index, TTL)  # as long as its youngest session
-            change.execute()
+            perform(self.store, change.execute)
         return token
 
     # --8<-- [end:create]
@@ -69,12 +78,13 @@ class Sessions:
     # --8<-- [start:use]
     def user_of(self, token: str) -> Any:
         """Return the id of the user, or None: no such session, or expired."""
-        return self.store.hget(session_key(token), "user_id")
+        return perform(self.store, self.store.hget, session_key(token), "user_id")
 
     def active(self, user_id: str) -> Any:
         """Return the keys of the sessions that have not expired, oldest first."""
         index, now = f"user:{user_id}:sessions", self.clock()
-        return self.store.zrange(index, f"({now}", "+inf", byscore=True)
+        scores = f"({now}", "+inf"
+        return perform(self.store, self.store.zrange, index, *scores, byscore=True)
 
     def end(self, token: str) -> None:
         key, user_id = session_key(token), self.user_of(token)
@@ -83,7 +93,7 @@ class Sessions:
         with self.store.pipeline(transaction=True) as change:
             change.delete(key)
             change.zrem(f"user:{user_id}:sessions", key)
-            change.execute()
+            perform(self.store, change.execute)
 
     def end_all(self, user_id: str) -> None:
         """Sign a user out everywhere, of a session that begins meanwhile too."""
@@ -94,7 +104,8 @@ class Sessions:
             pipe.multi()
             pipe.delete(index, *keys)
 
-        self.store.transaction(change, index)  # WATCH: again, if the index changed
+        # WATCH: again, if the index changed
+        perform(self.store, self.store.transaction, change, index)
 
     # --8<-- [end:use]
 

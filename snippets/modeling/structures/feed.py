@@ -3,13 +3,25 @@
 # ///
 """A list as a feed: the latest events of a user, never more than a fixed number."""
 
+import logging
 import os
+from collections import Counter
 from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
+from redis.exceptions import (
+    ClusterError,
+    MaxConnectionsError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisClusterException,
+    TryAgainError,
+)
 from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
+
+log = logging.getLogger(__name__)
 
 
 def connect(url: str) -> redis.Redis:
@@ -27,6 +39,25 @@ def connect(url: str) -> redis.Redis:
     return redis.Redis.from_pool(pool)
 
 
+AWAY, REFUSED, BUSY, MISTAKE = "cache errors", "refused writes", "busy", "mistakes"
+PASSING = redis.ConnectionError, redis.TimeoutError, ReadOnlyError, TryAgainError
+
+
+def kind_of(error: Exception) -> str:  # differs: a pipeline's errors say which command first
+    """What an error of Redis or its client means to us."""
+    text = str(error).rpartition(" caused error: ")[2]
+    if isinstance(error, OutOfMemoryError) or text[:7] in ("MISCONF", "NOREPLI"):
+        return REFUSED  # Redis is well, serves reads, and takes no writes
+    if isinstance(error, MaxConnectionsError) or text == "No connection available.":
+        return BUSY  # our own pool is exhausted: Redis was not asked
+    if isinstance(error, redis.AuthenticationError):
+        return MISTAKE  # a ConnectionError by class, but waiting mends no password
+    if isinstance(error, (*PASSING, ClusterError)) or text.startswith("UNBLOCKED"):
+        return AWAY  # down, slow, starting or failing over
+    gone = isinstance(error, RedisClusterException) and "cannot be conn" in text
+    return AWAY if gone else MISTAKE  # else MOVED, WRONGTYPE, NOPERM, a bug of ours
+
+
 # --8<-- [start:feed]
 LENGTH = 5  # events kept; a real feed keeps a hundred or so
 TTL = 30 * 86_400  # seconds; a user who does nothing leaves nothing behind
@@ -36,30 +67,62 @@ def feed_key(user_id: str) -> str:
     return f"user:{user_id}:activity"
 
 
-def add(cache: redis.Redis, user_id: str, event: str) -> None:
-    """Add and trim in one MULTI: nobody sees the list in between."""
-    with cache.pipeline(transaction=True) as change:
-        change.lpush(feed_key(user_id), event)
-        change.ltrim(feed_key(user_id), 0, LENGTH - 1)
-        change.expire(feed_key(user_id), TTL)
-        change.execute()
+class Feed:
+    def __init__(self, cache: redis.Redis) -> None:
+        self.cache = cache
+        self.stats: Counter[str] = Counter()
 
+    def add(self, user_id: str, event: str) -> None:
+        """Add and trim in one MULTI. While Redis is away, the event is lost."""
+        key = feed_key(user_id)
+        with self.cache.pipeline(transaction=True) as change:
+            change.lpush(key, event)
+            change.ltrim(key, 0, LENGTH - 1)
+            change.expire(key, TTL)
+            self.tell_cache(change.execute)
 
-def latest(cache: redis.Redis, user_id: str, count: int) -> Any:
-    """Return the newest events first. An end of -1 would mean all of them."""
-    return cache.lrange(feed_key(user_id), 0, count - 1) if count > 0 else []
+    def latest(self, user_id: str, count: int) -> Any:
+        """Return the newest events first, and none while Redis is away."""
+        if count < 1:
+            return []  # an end of -1 would mean all of them
+        key = feed_key(user_id)
+        return self.try_cache(self.cache.lrange, key, 0, count - 1) or []
 
+    # --8<-- [end:feed]
 
-# --8<-- [end:feed]
+    def try_cache(self, command: Any, *args: Any, **options: Any) -> Any:
+        """Ask. If Redis is away, count that and answer None; a mistake surfaces."""
+        try:
+            return command(*args, **options)
+        except (redis.RedisError, RedisClusterException) as error:
+            if self.failed(error) in (MISTAKE, BUSY):
+                raise
+            return None
+
+    def tell_cache(self, command: Any, *args: Any, **options: Any) -> None:
+        """Tell. The caller has its row or its commit, whatever Redis answers."""
+        try:
+            command(*args, **options)
+        except (redis.RedisError, RedisClusterException) as error:
+            if self.failed(error) == MISTAKE:
+                log.exception("a mistake that no outage excuses")
+
+    def failed(self, error: Exception) -> str:
+        kind = kind_of(error)
+        self.stats[kind] += 1
+        if isinstance(error, ReadOnlyError):  # its address may lead elsewhere now
+            self.cache.connection_pool.disconnect(inuse_connections=False)
+        return kind
 
 
 def main() -> None:
     cache = connect(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379"))
     cache.delete(feed_key("1"))
+    feed = Feed(cache)
     for number in range(1, 9):
-        add(cache, "1", f"saw product {number}")
+        feed.add("1", f"saw product {number}")
     print("kept:", cache.llen(feed_key("1")))
-    print("latest:", latest(cache, "1", 3))
+    print("latest:", feed.latest("1", 3))
 
 
 if __name__ == "__main__":

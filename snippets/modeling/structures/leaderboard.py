@@ -27,6 +27,15 @@ def connect(url: str) -> redis.Redis:
     return redis.Redis.from_pool(pool)
 
 
+def perform(cache: redis.Redis, command: Any, *args: Any, **options: Any) -> Any:
+    """Redis alone has this, so whatever fails is the caller's to know."""
+    try:
+        return command(*args, **options)
+    except redis.ReadOnlyError:  # its address may lead elsewhere now
+        cache.connection_pool.disconnect(inuse_connections=False)
+        raise
+
+
 # --8<-- [start:leaderboard]
 def board_key(game: str) -> str:
     return f"leaderboard:{game}"
@@ -34,19 +43,20 @@ def board_key(game: str) -> str:
 
 def score(cache: redis.Redis, game: str, player: str, points: float) -> None:
     """Add points to what a player has; a new player begins at 0."""
-    cache.zincrby(board_key(game), points, player)
+    perform(cache, cache.zincrby, board_key(game), points, player)
 
 
 def top(cache: redis.Redis, game: str, count: int = 10) -> Any:
     """Return players and scores, the highest first: ZRANGE … REV WITHSCORES."""
     if count < 1:
         return []  # an end of -1 would mean all of them
-    return cache.zrange(board_key(game), 0, count - 1, desc=True, withscores=True)
+    best = {"desc": True, "withscores": True}
+    return perform(cache, cache.zrange, board_key(game), 0, count - 1, **best)
 
 
 def place(cache: redis.Redis, game: str, player: str) -> int | None:
     """Return 1 for the best, None for somebody who has not played."""
-    rank: Any = cache.zrevrank(board_key(game), player)
+    rank = perform(cache, cache.zrevrank, board_key(game), player)
     return None if rank is None else int(rank) + 1
 
 

@@ -4,10 +4,20 @@
 """A string as a counter: page views, counted by Redis and not by the reader of the count."""
 
 import os
+from collections import Counter
+from contextlib import suppress
 from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
+from redis.exceptions import (
+    ClusterError,
+    MaxConnectionsError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisClusterException,
+    TryAgainError,
+)
 from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 
@@ -27,32 +37,83 @@ def connect(url: str) -> redis.Redis:
     return redis.Redis.from_pool(pool)
 
 
+AWAY, REFUSED, BUSY, MISTAKE = "cache errors", "refused writes", "busy", "mistakes"
+PASSING = redis.ConnectionError, redis.TimeoutError, ReadOnlyError, TryAgainError
+
+
+def kind_of(error: Exception) -> str:
+    """What an error of Redis or its client means to us."""
+    text = str(error)
+    if isinstance(error, OutOfMemoryError) or text[:7] in ("MISCONF", "NOREPLI"):
+        return REFUSED  # Redis is well, serves reads, and takes no writes
+    if isinstance(error, MaxConnectionsError) or text == "No connection available.":
+        return BUSY  # our own pool is exhausted: Redis was not asked
+    if isinstance(error, redis.AuthenticationError):
+        return MISTAKE  # a ConnectionError by class, but waiting mends no password
+    if isinstance(error, (*PASSING, ClusterError)) or text.startswith("UNBLOCKED"):
+        return AWAY  # down, slow, starting or failing over
+    gone = isinstance(error, RedisClusterException) and "cannot be conn" in text
+    return AWAY if gone else MISTAKE  # else MOVED, WRONGTYPE, NOPERM, a bug of ours
+
+
 # --8<-- [start:count]
 def views_key(page_id: str) -> str:
     return f"page:{page_id}:views"
 
 
-def count(cache: redis.Redis, page_id: str) -> int:  # differs: it counts views
-    """Count one view. Redis adds, so that no two callers read the same number."""
-    views: Any = cache.incr(views_key(page_id))
-    return int(views)
+class PageViews:
+    def __init__(self, cache: redis.Redis) -> None:
+        self.cache = cache
+        self.stats: Counter[str] = Counter()
 
+    def count(self, page_id: str) -> int | None:
+        """Count one view: Redis adds, so no two callers read the same number.
 
-def views(cache: redis.Redis, *page_ids: str) -> list[int]:
-    """Return the counts of several pages in one round trip."""
-    found: Any = cache.mget([views_key(page_id) for page_id in page_ids])
-    return [int(count or 0) for count in found]
+        None: Redis is away or full, and the view is lost, or perhaps counted.
+        """
+        found: int | None = self.try_cache(self.cache.incr, views_key(page_id))
+        return found
 
+    def views(self, *page_ids: str) -> list[int | None]:
+        """Return the counts in one round trip. None is not known, and not 0."""
+        keys = [views_key(page_id) for page_id in page_ids]
+        found = self.try_cache(self.cache.mget, keys)
+        if found is None:
+            return [None] * len(keys)
+        return [self.number(count) for count in found]
 
-# --8<-- [end:count]
+    def number(self, count: str | None) -> int | None:
+        with suppress(ValueError):
+            return int(count or 0)
+        self.stats["corrupt values"] += 1
+        return None
+
+    # --8<-- [end:count]
+
+    def try_cache(self, command: Any, *args: Any, **options: Any) -> Any:
+        """Ask. If Redis is away, count that and answer None; a mistake surfaces."""
+        try:
+            return command(*args, **options)
+        except (redis.RedisError, RedisClusterException) as error:
+            if self.failed(error) in (MISTAKE, BUSY):
+                raise
+            return None
+
+    def failed(self, error: Exception) -> str:
+        kind = kind_of(error)
+        self.stats[kind] += 1
+        if isinstance(error, ReadOnlyError):  # its address may lead elsewhere now
+            self.cache.connection_pool.disconnect(inuse_connections=False)
+        return kind
 
 
 def main() -> None:
     cache = connect(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379"))
     cache.delete(views_key("7"), views_key("8"))
+    pages = PageViews(cache)
     for _ in range(3):
-        count(cache, "7")
-    print("views of pages 7 and 8:", views(cache, "7", "8"))
+        pages.count("7")
+    print("views of pages 7 and 8:", pages.views("7", "8"))
 
 
 if __name__ == "__main__":

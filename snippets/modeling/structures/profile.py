@@ -28,6 +28,19 @@ def connect(url: str) -> redis.Redis:
     return redis.Redis.from_pool(pool)
 
 
+# --8<-- [start:perform]
+def perform(cache: redis.Redis, command: Any, *args: Any, **options: Any) -> Any:
+    """Redis alone has this, so whatever fails is the caller's to know."""
+    try:
+        return command(*args, **options)
+    except redis.ReadOnlyError:  # its address may lead elsewhere now
+        cache.connection_pool.disconnect(inuse_connections=False)
+        raise
+
+
+# --8<-- [end:perform]
+
+
 # --8<-- [start:profile]
 @dataclass(frozen=True)
 class Profile:
@@ -43,16 +56,16 @@ def save(cache: redis.Redis, profile: Profile) -> None:
     with cache.pipeline(transaction=True) as change:
         change.delete(f"user:{profile.id}")  # HSET keeps old fields
         change.hset(f"user:{profile.id}", mapping=fields)
-        change.execute()
+        perform(cache, change.execute)
 
 
 def visit(cache: redis.Redis, user_id: str) -> None:
     """Change one field, whatever others do to the rest."""
-    cache.hincrby(f"user:{user_id}", "visits", 1)
+    perform(cache, cache.hincrby, f"user:{user_id}", "visits", 1)
 
 
 def load(cache: redis.Redis, user_id: str) -> Profile | None:
-    fields: Any = cache.hgetall(f"user:{user_id}")
+    fields = perform(cache, cache.hgetall, f"user:{user_id}")
     if "id" not in fields:  # no such key is an empty hash, not None
         return None
     texts = {name: fields.get(name, "") for name in ("id", "name", "email")}

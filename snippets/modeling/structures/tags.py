@@ -27,6 +27,15 @@ def connect(url: str) -> redis.Redis:
     return redis.Redis.from_pool(pool)
 
 
+def perform(cache: redis.Redis, command: Any, *args: Any, **options: Any) -> Any:
+    """Redis alone has this, so whatever fails is the caller's to know."""
+    try:
+        return command(*args, **options)
+    except redis.ReadOnlyError:  # its address may lead elsewhere now
+        cache.connection_pool.disconnect(inuse_connections=False)
+        raise
+
+
 # --8<-- [start:tags]
 def tags_key(article_id: str) -> str:
     return f"article:{article_id}:tags"
@@ -38,17 +47,17 @@ def tag(cache: redis.Redis, article_id: str, tags: set[str]) -> None:
         change.delete(tags_key(article_id))
         if tags:
             change.sadd(tags_key(article_id), *tags)
-        change.execute()
+        perform(cache, change.execute)
 
 
 def has(cache: redis.Redis, article_id: str, name: str) -> bool:
-    return bool(cache.sismember(tags_key(article_id), name))
+    return bool(perform(cache, cache.sismember, tags_key(article_id), name))
 
 
 def shared(cache: redis.Redis, *article_ids: str) -> list[str]:
     """Return what all have in common, sorted: a set has no order of its own."""
-    found: Any = cache.sinter([tags_key(article_id) for article_id in article_ids])
-    return sorted(found)
+    keys = [tags_key(article_id) for article_id in article_ids]
+    return sorted(perform(cache, cache.sinter, keys))
 
 
 # --8<-- [end:tags]

@@ -1,7 +1,7 @@
 # /// script
 # dependencies = ["redis==8.1.0"]
 # ///
-"""Invalidate many keys at once: a generation is part of their names, and a write replaces it."""
+"""Invalidate many keys at once: a generation is part of their names, and a write ends it."""
 
 import json
 import logging
@@ -14,9 +14,15 @@ from contextlib import suppress
 from typing import Any
 
 import redis
-from redis import OutOfMemoryError, ReadOnlyError
 from redis.backoff import NoBackoff
-from redis.exceptions import ClusterError, MaxConnectionsError, RedisClusterException, TryAgainError
+from redis.exceptions import (
+    ClusterError,
+    MaxConnectionsError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisClusterException,
+    TryAgainError,
+)
 from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 
@@ -71,18 +77,18 @@ class Listings:
 
     # --8<-- [start:generation]
     def generation(self, category: str) -> str:
-        """Return the one in force. If it is lost, a new one begins, no old one."""
-        fresh = uuid.uuid4().hex
+        """Return the one in force. If there is none, a new one begins, no old one."""
         key = f"cache:generation:{category}"
-        known = self.cache.set(key, fresh, nx=True, get=True, ex=jitter(86_400))
-        return str(known or fresh)
+        known: Any = self.cache.get(key)
+        if known is None:
+            fresh = uuid.uuid4().hex  # unless another reader was faster
+            known = self.cache.set(key, fresh, nx=True, get=True, ex=jitter(86_400))
+            return str(known or fresh)
+        return str(known)
 
     def invalidate(self, category: str) -> bool:
-        """Call it after the commit. False: it is lost, and only the TTL is left."""
-        key, fresh = f"cache:generation:{category}", uuid.uuid4().hex
-        ttl, said = jitter(86_400), []
-        self.tell_cache(lambda: said.append(self.cache.set(key, fresh, ex=ttl)))
-        return bool(said)
+        """Call it after the commit. False: perhaps only the TTL is left."""
+        return self.tell_cache(self.cache.unlink, f"cache:generation:{category}")
 
     # --8<-- [end:generation]
 
@@ -102,10 +108,11 @@ class Listings:
 
     # --8<-- [end:read]
 
-    def decode(self, cached: str) -> list[str] | None:  # differs: a list of titles
-        with suppress(ValueError, RecursionError):
+    def decode(self, cached: str) -> list[str] | None:  # differs: a page of titles
+        """A cached value as titles. Anything else is counted, and is a miss."""
+        with suppress(ValueError, RecursionError):  # no JSON
             found = json.loads(cached)
-            if isinstance(found, list) and all(isinstance(title, str) for title in found):
+            if isinstance(found, list) and all(isinstance(one, str) for one in found):
                 return found
         self.stats["corrupt values"] += 1
         return None
@@ -119,13 +126,17 @@ class Listings:
                 raise
             return None
 
-    def tell_cache(self, command: Any, *args: Any, **options: Any) -> None:
-        """Tell. The caller has its row or its commit, whatever Redis answers."""
+    def tell_cache(  # differs: says whether Redis did it
+        self, command: Any, *args: Any, **options: Any
+    ) -> bool:
+        """Tell. The caller has its commit, whatever Redis answers."""
         try:
             command(*args, **options)
         except (redis.RedisError, RedisClusterException) as error:
             if self.failed(error) == MISTAKE:
                 log.exception("a mistake that no outage excuses")
+            return False
+        return True
 
     def failed(self, error: Exception) -> str:
         kind = kind_of(error)

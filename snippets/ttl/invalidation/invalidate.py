@@ -3,12 +3,25 @@
 # ///
 """Invalidate what the cache holds of a user: the keys are known by name, so nothing is searched for."""
 
+import logging
 import os
+from collections import Counter
+from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
+from redis.exceptions import (
+    ClusterError,
+    MaxConnectionsError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisClusterException,
+    TryAgainError,
+)
 from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
+
+log = logging.getLogger(__name__)
 
 
 def connect(url: str) -> redis.Redis:
@@ -26,24 +39,60 @@ def connect(url: str) -> redis.Redis:
     return redis.Redis.from_pool(pool)
 
 
+AWAY, REFUSED, BUSY, MISTAKE = "cache errors", "refused writes", "busy", "mistakes"
+PASSING = redis.ConnectionError, redis.TimeoutError, ReadOnlyError, TryAgainError
+
+
+def kind_of(error: Exception) -> str:
+    """What an error of Redis or its client means to us."""
+    text = str(error)
+    if isinstance(error, OutOfMemoryError) or text[:7] in ("MISCONF", "NOREPLI"):
+        return REFUSED  # Redis is well, serves reads, and takes no writes
+    if isinstance(error, MaxConnectionsError) or text == "No connection available.":
+        return BUSY  # our own pool is exhausted: Redis was not asked
+    if isinstance(error, redis.AuthenticationError):
+        return MISTAKE  # a ConnectionError by class, but waiting mends no password
+    if isinstance(error, (*PASSING, ClusterError)) or text.startswith("UNBLOCKED"):
+        return AWAY  # down, slow, starting or failing over
+    gone = isinstance(error, RedisClusterException) and "cannot be conn" in text
+    return AWAY if gone else MISTAKE  # else MOVED, WRONGTYPE, NOPERM, a bug of ours
+
+
 # --8<-- [start:invalidate]
 def cached_keys(user_id: str) -> list[str]:
     """All that is cached of a user. Whoever caches more adds its key here."""
     return [f"cache:user:{user_id}", f"cache:cart:{user_id}"]
 
 
-def invalidate_user(cache: redis.Redis, user_id: str) -> bool:
-    """Call it after the commit. False: Redis is down, and only the TTL is left."""
-    try:
-        cache.unlink(*cached_keys(user_id))
-    except redis.AuthenticationError:
-        raise  # a ConnectionError by class, but waiting mends no password
-    except (redis.ConnectionError, redis.TimeoutError):
-        return False
-    return True
+class Cached:
+    def __init__(self, cache: redis.Redis) -> None:
+        self.cache = cache
+        self.stats: Counter[str] = Counter()
 
+    def invalidate(self, user_id: str) -> bool:
+        """Call it after the commit. False: perhaps only the TTL is left."""
+        return self.tell_cache(self.cache.unlink, *cached_keys(user_id))
 
-# --8<-- [end:invalidate]
+    # --8<-- [end:invalidate]
+
+    def tell_cache(  # differs: says whether Redis did it
+        self, command: Any, *args: Any, **options: Any
+    ) -> bool:
+        """Tell. The caller has its commit, whatever Redis answers."""
+        try:
+            command(*args, **options)
+        except (redis.RedisError, RedisClusterException) as error:
+            if self.failed(error) == MISTAKE:
+                log.exception("a mistake that no outage excuses")
+            return False
+        return True
+
+    def failed(self, error: Exception) -> str:
+        kind = kind_of(error)
+        self.stats[kind] += 1
+        if isinstance(error, ReadOnlyError):  # its address may lead elsewhere now
+            self.cache.connection_pool.disconnect(inuse_connections=False)
+        return kind
 
 
 def main() -> None:
@@ -54,10 +103,11 @@ def main() -> None:
     cache.expire("user:1234:sessions", 1800)
     cache.set("cache:user:12345", '{"id":"12345","name":"Grace"}', ex=3600)
 
+    cached = Cached(cache)
     for user_id in ("1234", "*"):
         cache.set("cache:user:1234", '{"id":"1234","name":"Ada"}', ex=3600)
         cache.set("cache:cart:1234", '["book"]', ex=3600)
-        print(f"invalidate user {user_id}: {'done' if invalidate_user(cache, user_id) else 'Redis is down'}")
+        print(f"invalidate user {user_id}: {'done' if cached.invalidate(user_id) else 'lost'}")
         for key in [*cached_keys("1234"), *kept]:
             print(f"  {key}: {'kept' if cache.exists(key) else 'gone'}")
 

@@ -8,11 +8,11 @@ from harness.load import load
 from practice import exercise
 
 SOLUTION = (exercise.ROOT / "snippets/exercises/cache-aside/solution.py").read_text("utf-8")
-DELETE = '        self.cache.delete(listing_key(product["id"]))  # after the commit\n'
+DELETE = '        self.tell_cache(self.cache.delete, listing_key(product["id"]))  # committed\n'
 ANSWER = "if cached is not None:"
 TTL = "ttl = MISSING_TTL if product is None else TTL"
 WITH = "        with self.db:  # commits, or rolls back and raises\n"
-SET = "        self.cache.set(listing_key(product_id), json.dumps(product), ex=ttl)\n"
+SET = "        self.tell_cache(self.cache.set, key, value, ex=ttl)\n"
 
 # name: (what stands in place of what, the check that must be red, what it must say)
 HALF = {
@@ -46,7 +46,8 @@ HALF = {
     "no TTL": (", ex=ttl)", ", ex=None if product is None else TTL)", 2, "remembered for ever"),
     "a minute for all": (TTL, "ttl = MISSING_TTL", 2, "should still be remembered for an hour"),
 }
-ALSO = {"missing product not stored": {2}}  # where one mistake breaks more than one promise
+# where one mistake breaks more than one promise
+ALSO = {"missing product not stored": {2}, "rows in place of products": {1}}
 
 
 def variant(tmp_path: Path, old: str, new: str) -> Path:

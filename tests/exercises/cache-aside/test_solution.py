@@ -3,6 +3,9 @@
 from types import ModuleType
 from typing import Any
 
+import pytest
+
+from harness.servers import Server
 from practice import exercise
 
 
@@ -25,6 +28,25 @@ def test_solution_shows_a_new_product_within_a_minute(products: Any) -> None:
     assert 0 < products.cache.ttl("cache:listing:2") <= 60
     products.get("1")
     assert products.cache.ttl("cache:listing:1") > 3500
+
+
+def test_solution_answers_with_redis_away_and_keeps_what_it_committed(
+    example: ModuleType, own_server: Server, products: Any
+) -> None:
+    products = example.Products(example.connect(own_server.url), products.db)
+    products.cache.config_set("maxmemory", 1, "maxmemory-policy", "noeviction")
+    assert products.get("1")["price"] == 900
+    own_server.kill()
+    products.save({"id": "1", "name": "Mug", "price": 700})
+    assert products.get("1")["price"] == 700
+    assert products.stats == {"refused writes": 1, "cache errors": 3}
+
+
+@pytest.mark.parametrize("value", ["", "no json", "[]", "7", '{"id": "1"}', "[" * 10_000])
+def test_solution_takes_what_is_no_product_for_a_miss(products: Any, value: str) -> None:
+    products.cache.set("cache:listing:1", value)
+    assert products.get("1")["name"] == products.get("1")["name"] == "Mug"
+    assert products.database_reads == products.stats["corrupt values"] == 1
 
 
 def test_solution_passes_every_check(example: ModuleType, redis_url: str) -> None:

@@ -11,7 +11,8 @@ from practice.program import ProgramError
 SOLUTION = (exercise.ROOT / "snippets/exercises/versioned-write/solution.py").read_text("utf-8")
 OFFER = "            return bool(self.cache.eval(OFFER, 1, key, version, TTL, *data))\n"
 COMPARE = "if known and tonumber(known) >= tonumber(ARGV[1]) then return 0 end\n"
-CATCH = "except (redis.ConnectionError, redis.TimeoutError):"
+CATCH = "except redis.RedisError:"
+LOG = '            log.exception("Redis did not take version %s of %s", version, key)\n'
 TWO_STEPS = """\
             known = self.cache.hget(key, "version")
             if known is not None and int(known) >= version:
@@ -82,7 +83,8 @@ HALF = {
     "tombstone with data": (TOMBSTONE, TOMBSTONE.replace("None", "{}"), {4}, "no data"),
     "Redis down raised": (CATCH, "except redis.DataError:", {5}, "Redis is down, and a write raises ConnectionError"),
     "not counted": ("self.cache_errors += 1", "pass", {5}, "count each"),
-    "every error hidden": (CATCH, "except redis.RedisError:", {5}, "a mistake to mend"),
+    "outages alone caught": (CATCH, "except (redis.ConnectionError, redis.TimeoutError):", {5}, "The row is committed"),
+    "every error hidden": (LOG, "", {5}, "a mistake to mend"),
 }
 
 

@@ -60,6 +60,13 @@ def test_solution_commits_with_redis_down(example: ModuleType, products: Any) ->
     assert products.db.execute("SELECT price, version FROM products").fetchall() == [(700, 2)]
 
 
+def test_solution_raises_nothing_after_the_commit_and_logs_it(products: Any, caplog: pytest.LogCaptureFixture) -> None:
+    products.cache.set(KEY, "another type")
+    assert products.update("1", price=700) == {"id": "1", "name": "Mug", "price": 700}
+    assert products.cache_errors == 1
+    assert "WRONGTYPE" in caplog.text
+
+
 def test_solution_passes_every_check_of_versions(example: ModuleType, redis_url: str) -> None:
     checks = exercise.table()["3"].checks
     assert [check(example, redis_url) for check in checks] == [None] * len(checks)

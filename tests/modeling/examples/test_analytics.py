@@ -9,6 +9,7 @@ import pytest
 import redis
 
 from harness.cut import every_crash
+from harness.servers import Server
 
 MONDAY, TUESDAY = date(2026, 11, 23), date(2026, 11, 24)
 SIGMA = 0.0081  # the standard error that Redis states
@@ -22,9 +23,14 @@ def cache(example: ModuleType, redis_url: str) -> redis.Redis:
 def test_daily_keys_expire(example: ModuleType, cache: redis.Redis, redis_url: str) -> None:
     """After a crash at any byte too: never a counter without a TTL."""
     found = set()
-    for _ in every_crash(
-        redis_url, lambda url: example.record(example.connect(url), MONDAY, "home", "ada"), lambda _: None
-    ):
+
+    def record(url: str) -> None:
+        views = example.Views(example.connect(url))
+        views.record(MONDAY, "home", "ada")
+        if views.stats:
+            raise redis.ConnectionError("it did not come through")
+
+    for _ in every_crash(redis_url, record, lambda _: None):
         keys = list(cache.scan_iter())
         assert all(0 < cache.ttl(key) <= example.KEEP for key in keys)
         found.add(len(keys))
@@ -32,16 +38,17 @@ def test_daily_keys_expire(example: ModuleType, cache: redis.Redis, redis_url: s
 
 
 def test_more_views_do_not_put_the_expiry_off(example: ModuleType, cache: redis.Redis) -> None:
-    example.record(cache, MONDAY, "home", "ada")
+    views = example.Views(cache)
+    views.record(MONDAY, "home", "ada")
     for key in example.keys(MONDAY):
         cache.expire(key, 100)  # most of the month has passed
-    example.record(cache, MONDAY, "home", "grace")
+    views.record(MONDAY, "home", "grace")
     assert all(0 < cache.ttl(key) <= 100 for key in example.keys(MONDAY))
 
 
 def test_report_counts_views_visitors_and_pages(example: ModuleType, cache: redis.Redis) -> None:
     for visitor, page in [("ada", "a"), ("ada", "b"), ("grace", "b"), ("x" * 10_000, "ключ")]:
-        example.record(cache, MONDAY, page, visitor)
+        example.Views(cache).record(MONDAY, page, visitor)
     views, visitors, best = example.report(cache, MONDAY, pages=1)
     assert (views, visitors, best[0][0]) == (4, 3, "b")
     assert example.report(cache, TUESDAY)[:2] == (0, 0)
@@ -50,7 +57,7 @@ def test_report_counts_views_visitors_and_pages(example: ModuleType, cache: redi
 def test_a_visitor_of_two_days_counts_once(example: ModuleType, cache: redis.Redis) -> None:
     for day in (MONDAY, TUESDAY):
         for visitor in ("ada", day.isoformat()):
-            example.record(cache, day, "home", visitor)
+            example.Views(cache).record(day, "home", visitor)
     assert example.visitors_of(cache, [MONDAY, TUESDAY]) == 3
 
 
@@ -70,3 +77,21 @@ def test_hll_stays_small(cache: redis.Redis) -> None:
     cache.sadd("demo:people", *people)
     sketch, exact = cache.memory_usage("visitors:2026-11-23", 0), cache.memory_usage("demo:people", 0)
     assert sketch and exact and sketch < 20_000 < 500_000 < exact
+
+
+def test_lost_view_fails_nobody_and_is_counted(example: ModuleType, own_server: Server) -> None:
+    cache = example.connect(own_server.url)
+    views = example.Views(cache)
+    cache.config_set("maxmemory", 1, "maxmemory-policy", "noeviction")
+    views.record(MONDAY, "home", "ada")
+    assert views.stats == {"refused writes": 1}
+    own_server.kill()
+    views.record(MONDAY, "home", "ada")
+    assert views.stats == {"refused writes": 1, "cache errors": 1}
+
+
+def test_report_without_redis_is_an_error_and_no_zeros(example: ModuleType, own_server: Server) -> None:
+    cache = example.connect(own_server.url)
+    own_server.kill()
+    with pytest.raises(redis.ConnectionError):
+        example.report(cache, MONDAY)

@@ -9,6 +9,7 @@ import pytest
 import redis
 
 from harness.cut import every_crash
+from harness.servers import Server
 
 DAY = date(2026, 11, 24)
 
@@ -58,10 +59,11 @@ def test_found_is_what_all_sets_hold(example: ModuleType, cache: redis.Redis) ->
 
 
 def test_popular_products_are_most_viewed_first_and_expire(example: ModuleType, cache: redis.Redis) -> None:
+    popular = example.Popular(cache)
     for product_id in ("1", "2", "2", "3", "3", "3"):
-        example.viewed(cache, product_id, DAY)
-    assert example.popular(cache, DAY, 2) == ["3", "2"]
-    assert example.popular(cache, DAY, 0) == []
+        popular.viewed(product_id, DAY)
+    assert popular.popular(DAY, 2) == ["3", "2"]
+    assert popular.popular(DAY, 0) == []
     assert 0 < cache.ttl("popular:products:2026-11-24") <= 8 * example.DAY
 
 
@@ -70,3 +72,33 @@ def test_a_failing_command_in_multi_does_not_undo_the_others(example: ModuleType
     with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
         example.save(cache, laptop(example, "electronics"))
     assert cache.hget("product:1001", "name") == "Laptop"  # all commands ran, one failed
+
+
+def test_what_is_popular_fails_nobody_where_redis_is_away(example: ModuleType, own_server: Server) -> None:
+    cache = example.connect(own_server.url)
+    popular = example.Popular(cache)
+    cache.config_set("maxmemory", 1, "maxmemory-policy", "noeviction")
+    popular.viewed("1", DAY)
+    assert popular.stats == {"refused writes": 1}
+    own_server.kill()
+    popular.viewed("1", DAY)
+    assert popular.popular(DAY, 10) == []
+    assert popular.stats == {"refused writes": 1, "cache errors": 2}
+
+
+def test_without_redis_there_is_no_catalog_and_it_says_so(example: ModuleType, own_server: Server) -> None:
+    cache = example.connect(own_server.url)
+    own_server.kill()
+    with pytest.raises(redis.ConnectionError):
+        example.find(cache, "category:sale")
+    with pytest.raises(redis.ConnectionError):
+        example.save(cache, laptop(example, "sale"))
+
+
+def test_move_that_a_replica_refuses_leaves_the_connection(example: ModuleType, own_server: Server) -> None:
+    cache = example.connect(own_server.url)
+    before = cache.client_id()
+    cache.replicaof("127.0.0.1", "1")
+    with pytest.raises(redis.ReadOnlyError):
+        example.save(cache, laptop(example, "sale"))
+    assert cache.client_id() != before

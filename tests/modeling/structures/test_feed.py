@@ -8,6 +8,7 @@ import pytest
 import redis
 
 from harness.cut import every_crash
+from harness.servers import Server
 
 
 @pytest.fixture
@@ -17,7 +18,7 @@ def cache(example: ModuleType, redis_url: str) -> redis.Redis:
 
 def test_feed_never_exceeds_n(example: ModuleType, cache: redis.Redis, redis_url: str) -> None:
     """Neither for a reader who looks at any time, nor after a crash at any byte."""
-    done, seen = threading.Event(), []
+    done, seen, feed = threading.Event(), [], example.Feed(cache)
 
     def look() -> None:
         watcher = example.connect(redis_url)
@@ -27,27 +28,49 @@ def test_feed_never_exceeds_n(example: ModuleType, cache: redis.Redis, redis_url
     watch = threading.Thread(target=look)
     watch.start()
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda number: example.add(cache, "1", f"event {number}"), range(400)))
+        list(pool.map(lambda number: feed.add("1", f"event {number}"), range(400)))
     done.set()
     watch.join()
     assert max(seen) == cache.llen(example.feed_key("1")) == example.LENGTH
 
     def fill(url: str) -> None:
         for number in range(example.LENGTH):
-            example.add(cache, "1", f"event {number}")
+            feed.add("1", f"event {number}")
 
-    for _ in every_crash(redis_url, lambda url: example.add(example.connect(url), "1", "one more"), fill):
+    def one_more(url: str) -> None:
+        dying = example.Feed(example.connect(url))
+        dying.add("1", "one more")
+        if dying.stats:
+            raise redis.ConnectionError("it did not come through")
+
+    found = set()
+    for _ in every_crash(redis_url, one_more, fill):
+        found.add(feed.latest("1", 1)[0])
         assert cache.llen(example.feed_key("1")) == example.LENGTH
+    assert found == {"event 4", "one more"}
 
 
 def test_latest_event_comes_first(example: ModuleType, cache: redis.Redis) -> None:
+    feed = example.Feed(cache)
     for number in range(1, 10):
-        example.add(cache, "1", f"event {number}")
-    assert example.latest(cache, "1", 2) == ["event 9", "event 8"]
-    assert example.latest(cache, "1", 100) == [f"event {number}" for number in range(9, 4, -1)]
-    assert example.latest(cache, "1", 0) == []
+        feed.add("1", f"event {number}")
+    assert feed.latest("1", 2) == ["event 9", "event 8"]
+    assert feed.latest("1", 100) == [f"event {number}" for number in range(9, 4, -1)]
+    assert feed.latest("1", 0) == []
 
 
 def test_feed_of_an_idle_user_expires(example: ModuleType, cache: redis.Redis) -> None:
-    example.add(cache, "1", "signed in")
+    example.Feed(cache).add("1", "signed in")
     assert 0 < cache.ttl(example.feed_key("1")) <= example.TTL
+
+
+def test_lost_event_fails_nobody_and_is_counted(example: ModuleType, own_server: Server) -> None:
+    cache = example.connect(own_server.url)
+    feed = example.Feed(cache)
+    cache.config_set("maxmemory", 1, "maxmemory-policy", "noeviction")
+    feed.add("1", "signed in")
+    assert feed.stats == {"refused writes": 1}
+    own_server.kill()
+    feed.add("1", "signed in")
+    assert feed.latest("1", 10) == []
+    assert feed.stats == {"refused writes": 1, "cache errors": 2}

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 import redis
 
+from harness.servers import Server
+
 
 @pytest.fixture
 def cache(example: ModuleType, redis_url: str) -> redis.Redis:
@@ -41,3 +43,12 @@ def test_equal_scores_are_ordered_by_member(example: ModuleType, cache: redis.Re
     for player in ("edsger", "ada", "grace"):
         example.score(cache, "go", player, 5)
     assert [player for player, _ in example.top(cache, "go")] == ["grace", "edsger", "ada"]
+
+
+def test_points_refused_by_a_replica_leave_the_connection(example: ModuleType, own_server: Server) -> None:
+    cache = example.connect(own_server.url)
+    before = cache.client_id()
+    cache.replicaof("127.0.0.1", "1")
+    with pytest.raises(redis.ReadOnlyError):
+        example.score(cache, "chess", "ada", 1)
+    assert cache.client_id() != before

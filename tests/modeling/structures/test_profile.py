@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import redis
 
+from harness.servers import Server
+
 
 @pytest.fixture
 def cache(example: ModuleType, redis_url: str) -> redis.Redis:
@@ -91,3 +93,12 @@ def test_hset_clears_the_ttl_of_a_field(cache: redis.Redis) -> None:
     assert cache.httl("user:1", "visits")[0] > 3500  # this keeps it
     cache.hset("user:1", "visits", 3)
     assert cache.httl("user:1", "visits") == [-1]
+
+
+def test_visit_refused_by_a_replica_leaves_the_connection(example: ModuleType, own_server: Server) -> None:
+    cache = example.connect(own_server.url)
+    before = cache.client_id()
+    cache.replicaof("127.0.0.1", "1")
+    with pytest.raises(redis.ReadOnlyError):
+        example.visit(cache, "1")
+    assert cache.client_id() != before

@@ -5,6 +5,8 @@ from types import ModuleType
 import pytest
 import redis
 
+from harness.servers import Server
+
 
 @pytest.fixture
 def cache(example: ModuleType, redis_url: str) -> redis.Redis:
@@ -41,3 +43,12 @@ def test_tags_are_replaced_even_by_none(example: ModuleType, cache: redis.Redis)
     assert example.has(cache, "7", "python") and not example.has(cache, "7", "azure")
     example.tag(cache, "7", set())
     assert not cache.exists(example.tags_key("7"))
+
+
+def test_tags_refused_by_a_replica_leave_the_connection(example: ModuleType, own_server: Server) -> None:
+    cache = example.connect(own_server.url)
+    before = cache.client_id()
+    cache.replicaof("127.0.0.1", "1")
+    with pytest.raises(redis.ReadOnlyError):
+        example.tag(cache, "7", {"redis"})
+    assert cache.client_id() != before
