@@ -11,12 +11,14 @@ from typing import Any
 import redis
 import redis.asyncio
 
+WITHOUT_NAMES = ("decode_responses", "encoding_errors", "socket_timeout", "socket_connect_timeout")  # it takes them too
+
 
 def connect_through_cluster(url: str) -> None:
     """From now on let `Redis.from_url(url)` make a client of the cluster that `url` leads to."""
     for plain, cluster in ((redis.Redis, redis.RedisCluster), (redis.asyncio.Redis, redis.asyncio.RedisCluster)):
         replace(plain, cluster, url)
-    replace_pool(redis.asyncio.Redis, redis.asyncio.RedisCluster, url)
+        replace_pool(plain, cluster, url)
 
 
 def replace(plain: Any, cluster: Any, url: str) -> None:
@@ -33,7 +35,7 @@ def replace(plain: Any, cluster: Any, url: str) -> None:
 def replace_pool(plain: Any, cluster: Any, url: str) -> None:
     """Let `plain.from_pool` do the same with a pool for `url`. The client of a cluster makes pools of its own."""
     before = plain.from_pool.__func__
-    known = inspect.signature(cluster.__init__).parameters.keys() - {"host", "port"}
+    known = {*inspect.signature(cluster.__init__).parameters, *WITHOUT_NAMES} - {"host", "port"}
 
     def from_pool(kind: Any, pool: Any) -> Any:
         options = pool.connection_kwargs

@@ -20,14 +20,17 @@ def cache(example: ModuleType, redis_url: str) -> redis.Redis:
     return example.connect(redis_url)  # type: ignore[no-any-return]
 
 
-def test_daily_keys_expire(example: ModuleType, cache: redis.Redis, redis_url: str) -> None:
+def test_daily_keys_expire(
+    example: ModuleType, cache: redis.Redis, redis_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
     """After a crash at any byte too: never a counter without a TTL."""
     found = set()
 
     def record(url: str) -> None:
         views = example.Views(example.connect(url))
         views.record(MONDAY, "home", "ada")
-        if views.stats:
+        assert not views.stats["mistakes"], caplog.text
+        if views.stats["cache errors"]:
             raise redis.ConnectionError("it did not come through")
 
     for _ in every_crash(redis_url, record, lambda _: None):
@@ -37,27 +40,38 @@ def test_daily_keys_expire(example: ModuleType, cache: redis.Redis, redis_url: s
     assert found == {0, 3}
 
 
-def test_more_views_do_not_put_the_expiry_off(example: ModuleType, cache: redis.Redis) -> None:
+def test_more_views_do_not_put_the_expiry_off(
+    example: ModuleType, cache: redis.Redis, caplog: pytest.LogCaptureFixture
+) -> None:
     views = example.Views(cache)
     views.record(MONDAY, "home", "ada")
+    assert not views.stats, caplog.text
     for key in example.keys(MONDAY):
         cache.expire(key, 100)  # most of the month has passed
     views.record(MONDAY, "home", "grace")
     assert all(0 < cache.ttl(key) <= 100 for key in example.keys(MONDAY))
 
 
-def test_report_counts_views_visitors_and_pages(example: ModuleType, cache: redis.Redis) -> None:
+def test_report_counts_views_visitors_and_pages(
+    example: ModuleType, cache: redis.Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    seen = example.Views(cache)
     for visitor, page in [("ada", "a"), ("ada", "b"), ("grace", "b"), ("x" * 10_000, "ключ")]:
-        example.Views(cache).record(MONDAY, page, visitor)
+        seen.record(MONDAY, page, visitor)
+    assert not seen.stats, caplog.text
     views, visitors, best = example.report(cache, MONDAY, pages=1)
     assert (views, visitors, best[0][0]) == (4, 3, "b")
     assert example.report(cache, TUESDAY)[:2] == (0, 0)
 
 
-def test_a_visitor_of_two_days_counts_once(example: ModuleType, cache: redis.Redis) -> None:
+def test_a_visitor_of_two_days_counts_once(
+    example: ModuleType, cache: redis.Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    seen = example.Views(cache)
     for day in (MONDAY, TUESDAY):
         for visitor in ("ada", day.isoformat()):
-            example.Views(cache).record(day, "home", visitor)
+            seen.record(day, "home", visitor)
+    assert not seen.stats, caplog.text
     assert example.visitors_of(cache, [MONDAY, TUESDAY]) == 3
 
 
