@@ -22,10 +22,9 @@ PROGRAMS = [snippet for snippet in snippets.read(ROOT).files if not snippet.lang
 
 OUTAGE = "outage test"  # what says of an exception that Redis is away, wherever it stands
 HELPERS = {  # as `flat` writes their names: one row for all languages
-    OUTAGE, "aretitles", "badlogin", "cachekey", "connect", "connectasync", "count", "counted", "decode", "failed",
+    "aretitles", "badlogin", "cachekey", "connect", "connectasync", "count", "counted", "decode", "failed",
     "jitter", "kindof", "listingkey", "lockkey", "passing", "perform", "productkey", "refusals", "tellcache",
-    "tellcacheasync",
-    "trycache", "trycacheasync", "userkey",
+    "tellcacheasync", "trycache", "trycacheasync", "userkey",
 }  # fmt: skip
 LISTS = {"PASSING", "REFUSALS"}  # constants that say what an error means, and belong to kind_of
 OWN = {"_init"}  # a constructor is alike only by chance

@@ -18,10 +18,12 @@ static class Starter
         {
             EndPoints = { { uri.Host, uri.Port < 0 ? 6379 : uri.Port } },
             Ssl = uri.Scheme == "rediss",
+            DefaultDatabase = int.TryParse(uri.LocalPath.Trim('/'), out var n) ? n : 0,
             User = login.First(),
             Password = login.ElementAtOrDefault(1),
             AbortOnConnectFail = false, // start without Redis, and go on trying
             ConnectTimeout = 500,
+            SyncTimeout = 500, // of the backlog too
             AsyncTimeout = 500, // noticed only at a heartbeat, so make it beat often
             HeartbeatInterval = TimeSpan.FromMilliseconds(50),
             BacklogPolicy = BacklogPolicy.FailFast, // no connection: fail at once

@@ -6,6 +6,7 @@
 import json
 import logging
 import os
+import time
 from collections import Counter
 from datetime import date
 from typing import Any, NamedTuple
@@ -55,8 +56,8 @@ def kind_of(error: Exception) -> str:  # differs: a pipeline's errors say which 
         return BUSY  # our own pool is exhausted: Redis was not asked
     if isinstance(error, redis.AuthenticationError):
         return MISTAKE  # a ConnectionError by class, but waiting mends no password
-    if isinstance(error, (*PASSING, ClusterError)) or text.startswith("UNBLOCKED"):
-        return AWAY  # down, slow, starting or failing over
+    if isinstance(error, (*PASSING, ClusterError)) or text[:4] in ("BUSY", "UNBL"):
+        return AWAY  # down, slow, starting, failing over, held up by a script
     gone = isinstance(error, RedisClusterException) and "cannot be conn" in text
     return AWAY if gone else MISTAKE  # else MOVED, WRONGTYPE, NOPERM, a bug of ours
 
@@ -131,6 +132,7 @@ class Popular:
     """What is viewed most. Nobody should miss a page because it is not known."""
 
     def __init__(self, cache: redis.Redis) -> None:
+        self.hung = -2.0  # when Redis last did not answer, by the monotonic clock
         self.cache = cache
         self.stats: Counter[str] = Counter()
 
@@ -171,6 +173,10 @@ class Popular:
 
     def failed(self, error: Exception) -> str:
         kind = kind_of(error)
+        if kind == BUSY and time.monotonic() < self.hung + 2:
+            kind = AWAY  # the pool is exhausted because Redis hangs
+        elif kind == AWAY:
+            self.hung = time.monotonic()
         self.stats[kind] += 1
         if isinstance(error, ReadOnlyError):  # its address may lead elsewhere now
             self.cache.connection_pool.disconnect(inuse_connections=False)

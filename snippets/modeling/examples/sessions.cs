@@ -95,10 +95,12 @@ static class Sessions
         {
             EndPoints = { { uri.Host, uri.Port < 0 ? 6379 : uri.Port } },
             Ssl = uri.Scheme == "rediss",
+            DefaultDatabase = int.TryParse(uri.LocalPath.Trim('/'), out var n) ? n : 0,
             User = login.First(),
             Password = login.ElementAtOrDefault(1),
             AbortOnConnectFail = false,
             ConnectTimeout = 500,
+            SyncTimeout = 500, // of the backlog too
             AsyncTimeout = 500,
             HeartbeatInterval = TimeSpan.FromMilliseconds(50),
             BacklogPolicy = BacklogPolicy.FailFast,

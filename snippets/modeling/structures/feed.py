@@ -5,6 +5,7 @@
 
 import logging
 import os
+import time
 from collections import Counter
 from typing import Any
 
@@ -52,8 +53,8 @@ def kind_of(error: Exception) -> str:  # differs: a pipeline's errors say which 
         return BUSY  # our own pool is exhausted: Redis was not asked
     if isinstance(error, redis.AuthenticationError):
         return MISTAKE  # a ConnectionError by class, but waiting mends no password
-    if isinstance(error, (*PASSING, ClusterError)) or text.startswith("UNBLOCKED"):
-        return AWAY  # down, slow, starting or failing over
+    if isinstance(error, (*PASSING, ClusterError)) or text[:4] in ("BUSY", "UNBL"):
+        return AWAY  # down, slow, starting, failing over, held up by a script
     gone = isinstance(error, RedisClusterException) and "cannot be conn" in text
     return AWAY if gone else MISTAKE  # else MOVED, WRONGTYPE, NOPERM, a bug of ours
 
@@ -69,6 +70,7 @@ def feed_key(user_id: str) -> str:
 
 class Feed:
     def __init__(self, cache: redis.Redis) -> None:
+        self.hung = -2.0  # when Redis last did not answer, by the monotonic clock
         self.cache = cache
         self.stats: Counter[str] = Counter()
 
@@ -109,6 +111,10 @@ class Feed:
 
     def failed(self, error: Exception) -> str:
         kind = kind_of(error)
+        if kind == BUSY and time.monotonic() < self.hung + 2:
+            kind = AWAY  # the pool is exhausted because Redis hangs
+        elif kind == AWAY:
+            self.hung = time.monotonic()
         self.stats[kind] += 1
         if isinstance(error, ReadOnlyError):  # its address may lead elsewhere now
             self.cache.connection_pool.disconnect(inuse_connections=False)

@@ -4,6 +4,7 @@
 """A string as a counter: page views, counted by Redis and not by the reader of the count."""
 
 import os
+import time
 from collections import Counter
 from contextlib import suppress
 from typing import Any
@@ -50,8 +51,8 @@ def kind_of(error: Exception) -> str:
         return BUSY  # our own pool is exhausted: Redis was not asked
     if isinstance(error, redis.AuthenticationError):
         return MISTAKE  # a ConnectionError by class, but waiting mends no password
-    if isinstance(error, (*PASSING, ClusterError)) or text.startswith("UNBLOCKED"):
-        return AWAY  # down, slow, starting or failing over
+    if isinstance(error, (*PASSING, ClusterError)) or text[:4] in ("BUSY", "UNBL"):
+        return AWAY  # down, slow, starting, failing over, held up by a script
     gone = isinstance(error, RedisClusterException) and "cannot be conn" in text
     return AWAY if gone else MISTAKE  # else MOVED, WRONGTYPE, NOPERM, a bug of ours
 
@@ -63,10 +64,11 @@ def views_key(page_id: str) -> str:
 
 class PageViews:
     def __init__(self, cache: redis.Redis) -> None:
+        self.hung = -2.0  # when Redis last did not answer, by the monotonic clock
         self.cache = cache
         self.stats: Counter[str] = Counter()
 
-    def count(self, page_id: str) -> int | None:
+    def count(self, page_id: str) -> int | None:  # differs: it counts views
         """Count one view: Redis adds, so no two callers read the same number.
 
         None: Redis is away or full, and the view is lost, or perhaps counted.
@@ -82,13 +84,13 @@ class PageViews:
             return [None] * len(keys)
         return [self.number(count) for count in found]
 
+    # --8<-- [end:count]
+
     def number(self, count: str | None) -> int | None:
         with suppress(ValueError):
             return int(count or 0)
         self.stats["corrupt values"] += 1
         return None
-
-    # --8<-- [end:count]
 
     def try_cache(self, command: Any, *args: Any, **options: Any) -> Any:
         """Ask. If Redis is away, count that and answer None; a mistake surfaces."""
@@ -101,6 +103,10 @@ class PageViews:
 
     def failed(self, error: Exception) -> str:
         kind = kind_of(error)
+        if kind == BUSY and time.monotonic() < self.hung + 2:
+            kind = AWAY  # the pool is exhausted because Redis hangs
+        elif kind == AWAY:
+            self.hung = time.monotonic()
         self.stats[kind] += 1
         if isinstance(error, ReadOnlyError):  # its address may lead elsewhere now
             self.cache.connection_pool.disconnect(inuse_connections=False)

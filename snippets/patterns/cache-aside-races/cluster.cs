@@ -25,6 +25,7 @@ static class Cluster
             Password = login.ElementAtOrDefault(1),
             AbortOnConnectFail = false,
             ConnectTimeout = 500,
+            SyncTimeout = 500, // of the backlog too
             AsyncTimeout = 500,
             HeartbeatInterval = TimeSpan.FromMilliseconds(50),
             BacklogPolicy = BacklogPolicy.FailFast,
@@ -46,7 +47,7 @@ static class Cluster
         ConnectionFault when BadLogin(e) || e.Message.Contains("hashslot") // a MOVED
             => Kind.Mistake, // waiting mends no password, and finds no other shard
         ConnectionFault or RedisErrorKind.Timeout or Loading or MaxClients
-            or ReadOnly or ClusterDown or MasterDown or TryAgain => Kind.Away, // passes
+            or ReadOnly or ClusterDown or MasterDown or TryAgain or Busy => Kind.Away,
         _ => Kind.Mistake, // WRONGTYPE, NOPERM, a bug of ours
     };
 

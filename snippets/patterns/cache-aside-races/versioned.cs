@@ -147,10 +147,12 @@ static class Versioned
         {
             EndPoints = { { uri.Host, uri.Port < 0 ? 6379 : uri.Port } },
             Ssl = uri.Scheme == "rediss",
+            DefaultDatabase = int.TryParse(uri.LocalPath.Trim('/'), out var n) ? n : 0,
             User = login.First(),
             Password = login.ElementAtOrDefault(1),
             AbortOnConnectFail = false, // start without Redis, and go on trying
             ConnectTimeout = 500,
+            SyncTimeout = 500, // of the backlog too
             AsyncTimeout = 500, // noticed only at a heartbeat, so make it beat often
             HeartbeatInterval = TimeSpan.FromMilliseconds(50),
             BacklogPolicy = BacklogPolicy.FailFast, // no connection: fail at once
@@ -168,7 +170,7 @@ static class Versioned
         ConnectionFault when BadLogin(e) || e.Message.Contains("hashslot") // a MOVED
             => Kind.Mistake, // waiting mends no password, and finds no other shard
         ConnectionFault or RedisErrorKind.Timeout or Loading or MaxClients
-            or ReadOnly or ClusterDown or MasterDown or TryAgain => Kind.Away, // passes
+            or ReadOnly or ClusterDown or MasterDown or TryAgain or Busy => Kind.Away,
         _ => Kind.Mistake, // WRONGTYPE, NOPERM, a bug of ours
     };
 

@@ -8,6 +8,7 @@ import logging
 import os
 import random
 import sqlite3
+import time
 from collections import Counter
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -52,6 +53,7 @@ def product_key(product_id: str) -> str:
 
 class Products:
     def __init__(self, cache: redis.Redis, db: sqlite3.Connection) -> None:
+        self.hung = -2.0  # when Redis last did not answer, by the monotonic clock
         self.cache, self.db = cache, db
         self.stats: Counter[str] = Counter()
 
@@ -134,6 +136,10 @@ class Products:
 
     def failed(self, error: Exception) -> str:
         kind = kind_of(error)
+        if kind == BUSY and time.monotonic() < self.hung + 2:
+            kind = AWAY  # the pool is exhausted because Redis hangs
+        elif kind == AWAY:
+            self.hung = time.monotonic()
         self.stats[kind] += 1
         if isinstance(error, ReadOnlyError):  # its address may lead elsewhere now
             self.cache.connection_pool.disconnect(inuse_connections=False)
@@ -169,8 +175,8 @@ def kind_of(error: Exception) -> str:
         return BUSY  # our own pool is exhausted: Redis was not asked
     if isinstance(error, redis.AuthenticationError):
         return MISTAKE  # a ConnectionError by class, but waiting mends no password
-    if isinstance(error, (*PASSING, ClusterError)) or text.startswith("UNBLOCKED"):
-        return AWAY  # down, slow, starting or failing over
+    if isinstance(error, (*PASSING, ClusterError)) or text[:4] in ("BUSY", "UNBL"):
+        return AWAY  # down, slow, starting, failing over, held up by a script
     gone = isinstance(error, RedisClusterException) and "cannot be conn" in text
     return AWAY if gone else MISTAKE  # else MOVED, WRONGTYPE, NOPERM, a bug of ours
 

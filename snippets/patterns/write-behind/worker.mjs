@@ -53,9 +53,10 @@ export function connect(url) { // differs: its timeout is longer than read() wai
 const [AWAY, REFUSED, MISTAKE] = ["cache errors", "refused writes", "mistakes"];
 const REFUSALS = /^(OOM|MISCONF|NOREPLICAS) /; // it is well, and serves reads
 const PASSING = new RegExp(
-  "^(LOADING|READONLY|CLUSTERDOWN|MASTERDOWN|TRYAGAIN|UNBLOCKED|ERR max number" +
+  "^(LOADING|READONLY|CLUSTERDOWN|MASTERDOWN|TRYAGAIN|UNBLOCKED|BUSY Redis" +
     // ioredis has no class for an outage, only these messages
-    "|Command timed out|Connection is closed|Reached the max retr|Stream isn't wri" +
+    "|ERR max number|Command (timed out|aborted)|Connection is closed" +
+    "|Reached the max retr|Stream isn't wri" +
     "|Cluster isn't ready|Failed to refresh slots|Too many Cluster redirections)",
 );
 

@@ -85,8 +85,8 @@ def kind_of(error: Exception) -> str:
         return BUSY  # our own pool is exhausted: Redis was not asked
     if isinstance(error, redis.AuthenticationError):
         return MISTAKE  # a ConnectionError by class, but waiting mends no password
-    if isinstance(error, (*PASSING, ClusterError)) or text.startswith("UNBLOCKED"):
-        return AWAY  # down, slow, starting or failing over
+    if isinstance(error, (*PASSING, ClusterError)) or text[:4] in ("BUSY", "UNBL"):
+        return AWAY  # down, slow, starting, failing over, held up by a script
     gone = isinstance(error, RedisClusterException) and "cannot be conn" in text
     return AWAY if gone else MISTAKE  # else MOVED, WRONGTYPE, NOPERM, a bug of ours
 

@@ -148,10 +148,12 @@ static class WriteThrough
         {
             EndPoints = { { uri.Host, uri.Port < 0 ? 6379 : uri.Port } },
             Ssl = uri.Scheme == "rediss",
+            DefaultDatabase = int.TryParse(uri.LocalPath.Trim('/'), out var n) ? n : 0,
             User = login.First(),
             Password = login.ElementAtOrDefault(1),
             AbortOnConnectFail = false,
             ConnectTimeout = 500,
+            SyncTimeout = 500, // of the backlog too
             AsyncTimeout = 500,
             HeartbeatInterval = TimeSpan.FromMilliseconds(50),
             BacklogPolicy = BacklogPolicy.FailFast,
@@ -165,7 +167,7 @@ static class WriteThrough
     {
         OutOfMemory or Misconfigured or NoReplicas => Kind.Refused, // it serves reads
         ConnectionFault when BadLogin(e) || e.Message.Contains("hashslot") => Kind.Mistake, // a MOVED
-        ConnectionFault or RedisErrorKind.Timeout or Loading or MaxClients or ReadOnly or ClusterDown or MasterDown or TryAgain => Kind.Away, // it passes
+        ConnectionFault or RedisErrorKind.Timeout or Loading or MaxClients or ReadOnly or ClusterDown or MasterDown or TryAgain or Busy => Kind.Away,
         _ => Kind.Mistake, // WRONGTYPE, NOPERM, a bug of ours
     };
 

@@ -19,6 +19,7 @@ export async function connect( // differs: TLS, a key, perhaps a cluster
     password: key ?? (decodeURIComponent(password) || undefined),
     connectTimeout: 5000,
     commandTimeout: 500,
+    socketTimeout: 500, // leaves a node that hangs, and asks for its replica
     maxRetriesPerRequest: 1, // INCR too
     reconnectOnError: ({ message }) => message.startsWith("READONLY"), // a replica
   };

@@ -19,6 +19,7 @@ static class Multiplexer
         {
             EndPoints = { { uri.Host, uri.Port < 0 ? 6379 : uri.Port } },
             Ssl = uri.Scheme == "rediss",
+            DefaultDatabase = int.TryParse(uri.LocalPath.Trim('/'), out var n) ? n : 0,
             User = login.First(),
             Password = login.ElementAtOrDefault(1),
             AbortOnConnectFail = false, // start without Redis, and go on trying

@@ -5,6 +5,7 @@
 
 import logging
 import os
+import time
 from collections import Counter
 from typing import Any
 
@@ -52,8 +53,8 @@ def kind_of(error: Exception) -> str:
         return BUSY  # our own pool is exhausted: Redis was not asked
     if isinstance(error, redis.AuthenticationError):
         return MISTAKE  # a ConnectionError by class, but waiting mends no password
-    if isinstance(error, (*PASSING, ClusterError)) or text.startswith("UNBLOCKED"):
-        return AWAY  # down, slow, starting or failing over
+    if isinstance(error, (*PASSING, ClusterError)) or text[:4] in ("BUSY", "UNBL"):
+        return AWAY  # down, slow, starting, failing over, held up by a script
     gone = isinstance(error, RedisClusterException) and "cannot be conn" in text
     return AWAY if gone else MISTAKE  # else MOVED, WRONGTYPE, NOPERM, a bug of ours
 
@@ -66,6 +67,7 @@ def cached_keys(user_id: str) -> list[str]:
 
 class Cached:
     def __init__(self, cache: redis.Redis) -> None:
+        self.hung = -2.0  # when Redis last did not answer, by the monotonic clock
         self.cache = cache
         self.stats: Counter[str] = Counter()
 
@@ -89,6 +91,10 @@ class Cached:
 
     def failed(self, error: Exception) -> str:
         kind = kind_of(error)
+        if kind == BUSY and time.monotonic() < self.hung + 2:
+            kind = AWAY  # the pool is exhausted because Redis hangs
+        elif kind == AWAY:
+            self.hung = time.monotonic()
         self.stats[kind] += 1
         if isinstance(error, ReadOnlyError):  # its address may lead elsewhere now
             self.cache.connection_pool.disconnect(inuse_connections=False)
@@ -101,12 +107,12 @@ def main() -> None:
     cache.unlink(*kept)  # left by an earlier run
     cache.zadd("user:1234:sessions", {"abc123": 1_800_000_000})
     cache.expire("user:1234:sessions", 1800)
-    cache.set("cache:user:12345", '{"id":"12345","name":"Grace"}', ex=3600)
+    cache.set("cache:user:12345", '{"id":"12345","name":"Grace","email":"grace@example.com"}', ex=3600)
 
     cached = Cached(cache)
     for user_id in ("1234", "*"):
-        cache.set("cache:user:1234", '{"id":"1234","name":"Ada"}', ex=3600)
-        cache.set("cache:cart:1234", '["book"]', ex=3600)
+        cache.set("cache:user:1234", '{"id":"1234","name":"Ada","email":"ada@example.com"}', ex=3600)
+        cache.set("cache:cart:1234", '{"id":"1234","items":{"book":1}}', ex=3600)
         print(f"invalidate user {user_id}: {'done' if cached.invalidate(user_id) else 'lost'}")
         for key in [*cached_keys("1234"), *kept]:
             print(f"  {key}: {'kept' if cache.exists(key) else 'gone'}")
