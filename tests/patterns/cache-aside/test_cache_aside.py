@@ -2,6 +2,7 @@
 
 import sqlite3
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -217,6 +218,20 @@ def test_own_exhausted_pool_is_busy_and_no_outage(
     for connection in taken:
         pool.release(connection)
     assert users.get("1").name == "Ada Lovelace"
+
+
+def test_readers_of_a_frozen_redis_that_outnumber_the_pool_get_their_rows(
+    example: ModuleType, own_server: Server, db: sqlite3.Connection, tmp_path: Path
+) -> None:
+    """The pool is exhausted then, but because Redis hangs: an outage, and not our own limit."""
+    with sqlite3.connect(tmp_path / "shop.db", check_same_thread=False) as shared:
+        db.backup(shared)
+    users = example.Users(example.connect(own_server.url), shared)
+    users.get("1")
+    own_server.freeze()
+    with ThreadPoolExecutor(300) as readers:
+        assert [user.name for user in readers.map(users.get, ["1"] * 300)] == ["Ada"] * 300
+    assert users.stats.keys() == {"cache errors", "database reads"}
 
 
 def test_mistake_surfaces_only_to_who_has_no_answer_yet(

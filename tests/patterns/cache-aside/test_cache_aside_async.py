@@ -245,6 +245,21 @@ def test_own_exhausted_pool_is_busy_and_no_outage(
     assert run(users.get("1")).name == "Ada Lovelace"
 
 
+def test_readers_of_a_frozen_redis_that_outnumber_the_pool_get_their_rows(
+    run: Run, own_server: Server, connect: Callable[[str], Any]
+) -> None:
+    """The pool is exhausted then, but because Redis hangs: an outage, and not our own limit."""
+    users = connect(own_server.url)
+    run(users.get("1"))
+    own_server.freeze()
+
+    async def read_all() -> list[Any]:
+        return await asyncio.gather(*(users.get("1") for _ in range(300)))
+
+    assert [user.name for user in run(read_all())] == ["Ada"] * 300
+    assert users.stats.keys() == {"cache errors", "database reads"}
+
+
 def test_mistake_surfaces_only_to_who_has_no_answer_yet(
     run: Run, example: ModuleType, own_server: Server, connect: Callable[[str], Any], caplog: pytest.LogCaptureFixture
 ) -> None:
