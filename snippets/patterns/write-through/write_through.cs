@@ -29,7 +29,7 @@ static class WriteThrough
     // --8<-- [end:rows]
     // --8<-- [start:store]
     public static RedisKey Key(string id) => $"cache:product:{id}";
-    const int Ttl = 3600; // s; the longest that a lost store leaves a product stale
+    const int Ttl = 3600; // s; a lost store leaves a product stale for 3,900 at most
     const int MissingTtl = 600; // s; 300 after its question a store keeps no data
     const string Missing = "missing"; // what is stored of a deleted product
     const string Ask =

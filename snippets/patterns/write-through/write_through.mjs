@@ -25,7 +25,7 @@ const LOAD = `SELECT ${ROW} FROM products WHERE id = :id`;
 // --8<-- [start:store]
 export const productKey = (id) => `cache:product:${id}`;
 const MISSING = "missing"; // what is stored of a deleted product
-export const TTL = 3600; // s; the longest that a lost store leaves a product stale
+export const TTL = 3600; // s; a lost store leaves a product stale for 3,900 at most
 export const MISSING_TTL = 600; // s; 300 after its question a store keeps no data
 export const ASK =
   "return {redis.call('HGET', KEYS[1], 'data'), redis.call('TIME')[1]}";

@@ -38,7 +38,7 @@ LOAD = f"SELECT {ROW} FROM products WHERE id = :id"
 # --8<-- [end:rows]
 # --8<-- [start:store]
 KEY, MISSING = "cache:product:{}", "missing"  # that is stored of a deleted product
-TTL = 3600  # s; the longest that a lost store leaves a product stale
+TTL = 3600  # s; a lost store leaves a product stale for 3,900 at most
 MISSING_TTL = 600  # s; a store that comes 300 after its question keeps no data
 ASK = "return {redis.call('HGET', KEYS[1], 'data'), redis.call('TIME')[1]}"
 
