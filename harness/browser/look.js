@@ -98,6 +98,7 @@
     finish(); // the theme fades from one colour to the other
     const found = await violations("html", BY_SCREEN);
     unfold();
+    if (names[1]) await choose(names[1]); // another than the wide page left behind, so that each choice is a change
     return { violations: found, colours: colours(), ...(await languages(names)), popups: popups() };
   };
 
