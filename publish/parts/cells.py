@@ -13,7 +13,8 @@ from typing import Any
 
 from publish.parts import faults
 from publish.parts.faults import Call, Expected
-from publish.sources.closure import code
+from publish.sources import ledger
+from publish.sources.closure import code, parsed
 from publish.sources.course import Course, once
 from publish.sources.files import Fault, digest
 from publish.sources.languages import CSHARP, NODE
@@ -26,7 +27,6 @@ TRIED_BY = (CONDITIONS, "harness/faults/drive.py", "harness/faults/tap.py")  # a
 ADAPTERS = "tests/faults"
 DRIVERS = {CSHARP.key: "harness/csharp/Drive", NODE.key: "harness/faults/driver.mjs"}
 DRIVER = "harness/faults/driver.py"
-MEND = "delete the line, then run `make test`"
 FIELDS = ("path", "date", "server", "cells", "seal")
 
 
@@ -41,8 +41,7 @@ class Row:
 
     def line(self) -> str:
         """Return the row as the file holds it, with a seal that shows whether another hand has written in it."""
-        text = json.dumps(asdict(self), ensure_ascii=False)
-        return f'{text[:-1]}, "seal": "{digest(text)[:8]}"}}'
+        return ledger.sealed(asdict(self))
 
 
 def rows(root: Path) -> tuple[dict[str, Row], list[Fault]]:
@@ -54,7 +53,7 @@ def rows(root: Path) -> tuple[dict[str, Row], list[Fault]]:
     for number, line in enumerate(text.splitlines(), 1):
         row = parse(line)
         if row is None or row.path in found:
-            wrong.append(Fault(FILE, number, f"is no row that the tests have written; {MEND}"))
+            wrong.append(Fault(FILE, number, f"is no row that the tests have written; {ledger.MEND}"))
         else:
             found[row.path] = row
     return found, wrong
@@ -72,9 +71,7 @@ def parse(line: str) -> Row | None:
 
 def save(root: Path, found: dict[str, Row]) -> None:
     """Write all rows in the order of their paths, whole or not at all."""
-    draft = root / (FILE + ".new")
-    draft.write_text("".join(found[path].line() + "\n" for path in sorted(found)), "utf-8")
-    draft.replace(root / FILE)
+    ledger.write(root / FILE, [found[path].line() for path in sorted(found)])
 
 
 class Cells:
@@ -85,6 +82,7 @@ class Cells:
         self.rows, self.faults = rows(course.root)
         self.files = course.ledger.files
         self.common: dict[str, str] = {}  # by program: the digest of what all its cells rest on
+        self.digests: dict[tuple[str, str], str] = {}  # of the cells, by program and condition
 
     def all(self) -> Iterator[tuple[Expected, Snippet, str]]:
         """Yield each: what is expected, the program in a language, the condition."""
@@ -104,6 +102,12 @@ class Cells:
 
     def digest(self, expected: Expected, program: Snippet, condition: str) -> str:
         """Return the digest of all that a cell rests on: what tries it, what it is held against, what is tried."""
+        if (program.path, condition) not in self.digests:
+            self.digests[program.path, condition] = self.made(expected, program, condition)
+        return self.digests[program.path, condition]
+
+    def made(self, expected: Expected, program: Snippet, condition: str) -> str:
+        """Make the digest of a cell."""
         label = program.language.label
         cells = [
             (operation, called(call), told(expected, condition, operation, label))
@@ -112,6 +116,11 @@ class Cells:
         world = (expected.setup, expected.key, called(expected.before), called(expected.after))
         made = condition_code(self.files.text(CONDITIONS) or "", condition)
         return digest(repr((self.base(program), world, cells, made)))
+
+    @functools.cached_property
+    def trying(self) -> set[str]:
+        """What tries every cell, but for the code of the conditions, of which each cell rests on its own."""
+        return {CELLS, *(path for one in TRIED_BY for path in self.files.closure(one, ""))} - {CONDITIONS}
 
     def base(self, program: Snippet) -> str:
         """Return the digest of the program, and of what drives it."""
@@ -122,8 +131,7 @@ class Cells:
             driver = self.course.root / DRIVERS.get(language.key, DRIVER)
             drivers = sorted(driver.glob("*.*")) if driver.is_dir() else [driver]
             paths = {file.relative_to(self.course.root).as_posix() for file in (*beside, *drivers)}
-            tried = {path for one in TRIED_BY for path in self.files.closure(one, "")}
-            paths |= {CELLS, *tried} - {CONDITIONS}
+            paths |= self.trying
             self.common[program.path] = self.files.digest(paths, program.text)
         return self.common[program.path]
 
@@ -142,7 +150,7 @@ def told(expected: Expected, condition: str, operation: str, label: str) -> obje
 @functools.cache
 def condition_code(text: str, condition: str) -> str:
     """Return what of the code of all conditions makes this one: its entry, and the functions that this needs."""
-    tree = ast.parse(code(text))
+    tree = parsed(code(text)) or ast.Module([], [])  # what does not run makes nothing
     functions = {one.name: one for one in tree.body if isinstance(one, ast.FunctionDef)}
     entries = [
         node

@@ -10,14 +10,14 @@ from publish.pages.protocol import Part
 from publish.parts import cells, conditions, faults
 from publish.parts.faults import Cell, Expected
 from publish.sources import proofs
-from publish.sources.course import Course
+from publish.sources.course import Course, once
 from publish.sources.files import Fault
 from publish.sources.proofs import CELLS
 
 ALL = "all"
 SOLUTION = "solution"  # of an exercise: each has one
 ANY = 1000  # a count that may be as high says no more than "some"
-TEST = "test_what_happens_when"
+TEST = "what_happens_when"
 
 
 def name_of(expected: Expected) -> str:
@@ -151,10 +151,16 @@ def proved(course: Course, expected: Expected, names: list[str]) -> str:
         good = all(known.ran(expected, program, name) for name in names)
         (ran if good else left).append(program.language.label)
         days |= {known.rows[program.path].date} if good else set()
-    line = proofs.names(course.tests[CELLS], CELLS).get(TEST.removeprefix("test_"), 1)
-    said = [f"[{', '.join(ran)}: {max(days)}](/source/{CELLS}.md#{anchor(line)})"] if ran else []
+    said = [f"[{', '.join(ran)}: {max(days)}]({proof(course)})"] if ran else []
     said += [f"not run since it changed: {', '.join(left)}"] if left else []
     return f'<small class="faults-proof" data-search-exclude>{"; ".join(said)}</small>'
+
+
+@once
+def proof(course: Course) -> str:
+    """Return the address of the test that tries every cell."""
+    line = proofs.names(course.tests[CELLS], CELLS).get(TEST, 1)
+    return f"/source/{CELLS}.md#{anchor(line)}"
 
 
 def own(course: Course, expected: Expected) -> Iterator[str]:

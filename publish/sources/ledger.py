@@ -6,7 +6,7 @@ apart conflict in that line, and neither may vouch for what never ran together.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -48,9 +48,13 @@ class Row:
 
     def line(self) -> str:
         """Return the row as the file holds it, with a seal that shows whether another hand has written in it."""
-        fields = {name: value for name, value in asdict(self).items() if value or name not in OPTIONAL}
-        text = json.dumps(fields, ensure_ascii=False)
-        return f'{text[:-1]}, "seal": "{digest(text)[:8]}"}}'
+        return sealed({name: value for name, value in asdict(self).items() if value or name not in OPTIONAL})
+
+
+def sealed(fields: Mapping[str, Any]) -> str:
+    """Return fields as a line of JSON that ends in its seal."""
+    text = json.dumps(fields, ensure_ascii=False)
+    return f'{text[:-1]}, "seal": "{digest(text)[:8]}"}}'
 
 
 TEXT, TEXTS, LISTS = "text", "table of texts", "table of lists of texts"
@@ -182,6 +186,11 @@ def fits(value: Any, kind: str) -> bool:
 
 def save(root: Path, rows: dict[str, Row]) -> None:
     """Write all rows in the order of their paths, whole or not at all."""
-    draft = root / (FILE + ".new")
-    draft.write_text("".join(rows[path].line() + "\n" for path in sorted(rows)), "utf-8")
-    draft.replace(root / FILE)
+    write(root / FILE, [rows[path].line() for path in sorted(rows)])
+
+
+def write(file: Path, lines: Iterable[str]) -> None:
+    """Write a file of lines, whole or not at all."""
+    draft = file.with_name(file.name + ".new")
+    draft.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+    draft.replace(file)
